@@ -1,0 +1,90 @@
+#include "base/log.h"
+
+#include "base/buffer.h"
+#include "base/clock.h"
+
+#include <string.h>
+#include <unistd.h>
+
+/* Longest line, in bytes; what does not fit is cut at a field. */
+#define LINE_MAX_BYTES 4096
+
+static const char *const level_names[] = {"debug", "info", "warning", "error"};
+
+static struct {
+    enum log_level lowest;
+    bool plain;
+} settings = {.lowest = LOG_INFO};
+
+void log_init(enum log_level lowest, bool plain)
+{
+    settings.lowest = lowest;
+    settings.plain = plain;
+}
+
+int log_level_parse(const char *name, enum log_level *ret_level)
+{
+    for (size_t i = 0; i < sizeof level_names / sizeof *level_names; i++) {
+        if (strcmp(name, level_names[i]) == 0) {
+            *ret_level = (enum log_level)i;
+            return 0;
+        }
+    }
+    return -1;
+}
+
+static int field_append_json(struct buffer *line, const struct log_field *field)
+{
+    if (buffer_printf(line, ",\"%s\":", field->name) < 0)
+        return -1;
+    return field->text ? buffer_append_json_text(line, field->text)
+                       : buffer_printf(line, "%lld", (long long)field->number);
+}
+
+static int field_append_plain(struct buffer *line, const struct log_field *field)
+{
+    return field->text ? buffer_printf(line, " %s=%s", field->name, field->text)
+                       : buffer_printf(line, " %s=%lld", field->name, (long long)field->number);
+}
+
+static int line_begin(struct buffer *line, enum log_level level, const char *event)
+{
+    char now[CLOCK_TEXT_SIZE];
+    clock_format_utc(clock_wall_ms(), now);
+    if (settings.plain)
+        return buffer_printf(line, "%.8s %s%s%s", now + 11,
+                             level >= LOG_WARNING ? level_names[level] : "",
+                             level >= LOG_WARNING ? ": " : "", event);
+    if (buffer_printf(line, "{\"time\":\"%s\",\"level\":\"%s\",\"event\":", now,
+                      level_names[level]) < 0)
+        return -1;
+    return buffer_append_json_text(line, event);
+}
+
+void log_write(enum log_level level, const char *event, const struct log_field *fields,
+               size_t count)
+{
+    if (level < settings.lowest)
+        return;
+    struct buffer line;
+    buffer_init(&line, LINE_MAX_BYTES);
+    if (line_begin(&line, level, event) == 0) {
+        for (size_t i = 0; i < count; i++) {
+            if (!fields[i].name)
+                continue;
+            size_t before = line.length;
+            int failed = settings.plain ? field_append_plain(&line, &fields[i])
+                                        : field_append_json(&line, &fields[i]);
+            if (failed || line.length + 2 > LINE_MAX_BYTES) {
+                line.length = before;
+                break;
+            }
+        }
+        if (buffer_append(&line, settings.plain ? "\n" : "}\n", settings.plain ? 1 : 2) == 0) {
+            /* Nobody can be told that standard error is gone. */
+            ssize_t written = write(STDERR_FILENO, line.bytes, line.length);
+            (void)written;
+        }
+    }
+    buffer_deinit(&line);
+}
