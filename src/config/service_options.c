@@ -1,0 +1,219 @@
+#include "config/service_options.h"
+
+#include "config/limits.h"
+
+#define SECOND 1000
+#define MINUTE (60 * SECOND)
+#define HOUR   (60 * MINUTE)
+#define DAY    (24LL * HOUR)
+
+/* Of one provider call, unless the lease asks for less. */
+#define FILES_TIMEOUT_PRESET (10 * SECOND)
+
+#define MEMBER(member) offsetof(struct service_options, member)
+
+static const struct option options[] = {
+    {.name = "listen",
+     .type = OPTION_TEXT,
+     .offset = MEMBER(listen),
+     .value = "ADDRESS:PORT",
+     .preset = "127.0.0.1:8080",
+     .prose = "Where the public API listens. Port 0 takes any free one."},
+    {.name = "private-listen",
+     .type = OPTION_TEXT,
+     .offset = MEMBER(private_listen),
+     .value = "ADDRESS:PORT",
+     .preset = "127.0.0.1:8081",
+     .prose = "Where the private API listens: the Fallback Job's sweep, the list of deletions, "
+              "the status. Keep it off the internet."},
+    {.name = "database",
+     .type = OPTION_TEXT,
+     .offset = MEMBER(database),
+     .value = "sqlite:PATH",
+     .prose = "The database: a file, made if it is not there, for one process at a time."},
+    {.name = "files",
+     .type = OPTION_TEXT,
+     .offset = MEMBER(files),
+     .value = "URL",
+     .prose = "Where avatars are kept: file:///DIR, or "
+              "s3://BUCKET/PREFIX?region=R&endpoint=URL&path-style=on. S3 credentials come from "
+              "the standard AWS variables and files."},
+    {.name = "queue",
+     .type = OPTION_TEXT,
+     .offset = MEMBER(queue),
+     .value = "local",
+     .preset = "local",
+     .choices = "local",
+     .prose = "What wakes the engine beside time: local is this process itself."},
+    {.name = "token-file",
+     .type = OPTION_TEXT,
+     .offset = MEMBER(token_file),
+     .value = "FILE",
+     .prose = "Bearer tokens of the private API, one a line, of 16 or more characters each; "
+              "nobody but the owner may read the file."},
+    {.name = "delete-wait",
+     .type = OPTION_DURATION,
+     .offset = MEMBER(delete_wait),
+     .value = "TIME",
+     .preset = "2s",
+     .least = SECOND,
+     .most = MINUTE,
+     .prose = "How long a DELETE waits for the file store before it answers 202."},
+    {.name = "upload-guard",
+     .type = OPTION_DURATION,
+     .offset = MEMBER(upload_guard),
+     .value = "TIME",
+     .preset = "15m",
+     .least = SECOND,
+     .most = DAY,
+     .prose = "How long an upload has; then an object that no user owns is deleted."},
+    {.name = "second-look",
+     .type = OPTION_DURATION,
+     .offset = MEMBER(second_look),
+     .value = "TIME",
+     .preset = "24h",
+     .least = SECOND,
+     .most = 7 * DAY,
+     .prose = "After an upload that failed without an answer: how long after its deletion the "
+              "key is looked at once more, for an object that landed late. No less than "
+              "--upload-guard."},
+    {.name = "lease",
+     .type = OPTION_DURATION,
+     .offset = MEMBER(lease),
+     .value = "TIME",
+     .preset = "60s",
+     .least = SECOND,
+     .most = HOUR,
+     .prose = "How long a claimed deletion is one worker's. After a crash its work rests so long."},
+    {.name = "files-timeout",
+     .type = OPTION_DURATION,
+     .offset = MEMBER(files_timeout),
+     .value = "TIME",
+     .least = 100,
+     .most = 10 * MINUTE,
+     .prose = "Of one call to the file store, all included. Under half of --lease. Default: 10s, "
+              "or two fifths of --lease if that is less."},
+    {.name = "files-faults",
+     .type = OPTION_TEXT,
+     .offset = MEMBER(files_faults),
+     .value = "SPEC",
+     .prose = "For tests and demos only: makes the file store fail on purpose, as in "
+              "\"delete:fail=0.3,put:latency=200ms\"."},
+    {.name = "pages",
+     .type = OPTION_INTEGER,
+     .offset = MEMBER(pages),
+     .value = "N",
+     .preset = "8",
+     .least = 1,
+     .most = 64,
+     .prose = "Deleting calls to the file store under way at once, at most."},
+    {.name = "page-keys",
+     .type = OPTION_INTEGER,
+     .offset = MEMBER(page_keys),
+     .value = "N",
+     .preset = "250",
+     .least = 1,
+     .most = 250,
+     .prose = "Objects deleted with one call, at most."},
+    {.name = "avatar-max",
+     .type = OPTION_BYTES,
+     .offset = MEMBER(avatar_max),
+     .value = "SIZE",
+     .preset = "5MiB",
+     .least = 1024,
+     .most = LIMIT_AVATAR_OPTION_BYTES,
+     .prose = "The largest image that is taken."},
+    {.name = "http-threads",
+     .type = OPTION_INTEGER,
+     .offset = MEMBER(http_threads),
+     .value = "N",
+     .preset = "0",
+     .least = 0,
+     .most = 64,
+     .prose = "Threads of the public listener; 0: one less than there are cores, at least one."},
+    {.name = "inline",
+     .type = OPTION_SWITCH,
+     .offset = MEMBER(use_inline),
+     .value = "on|off",
+     .preset = "on",
+     .prose = "Whether a DELETE hands its objects to the engine at once and waits. Off: it "
+              "answers 202, and the rest follows."},
+    {.name = "timer",
+     .type = OPTION_SWITCH,
+     .offset = MEMBER(use_timer),
+     .value = "on|off",
+     .preset = "on",
+     .prose = "Whether due times and wakes start work. Off: only requests and the job's sweeps "
+              "do."},
+    {.name = "startup-timeout",
+     .type = OPTION_DURATION,
+     .offset = MEMBER(startup_timeout),
+     .value = "TIME",
+     .preset = "30s",
+     .least = SECOND,
+     .most = HOUR,
+     .prose = "How long the start waits for a database that does not answer."},
+    {.name = "stop-timeout",
+     .type = OPTION_DURATION,
+     .offset = MEMBER(stop_timeout),
+     .value = "TIME",
+     .preset = "10s",
+     .least = SECOND,
+     .most = HOUR,
+     .prose = "How long requests under way have when the service is told to stop."},
+    {.name = "log-level",
+     .type = OPTION_TEXT,
+     .offset = MEMBER(log_level),
+     .value = "LEVEL",
+     .preset = "info",
+     .choices = "debug|info|warning|error",
+     .prose = "The least that is logged: debug, info, warning or error."},
+    {.name = "check",
+     .type = OPTION_FLAG,
+     .offset = MEMBER(check),
+     .prose = "Reads everything that the service needs, changes nothing, and exits 0 or 78."},
+    {.name = "version",
+     .type = OPTION_FLAG,
+     .offset = MEMBER(version),
+     .prose = "Prints the version."},
+};
+
+const struct option_table service_option_table = {
+    .program = "users-service",
+    .synopsis = "--database sqlite:PATH --files URL --token-file FILE [options]",
+    .summary = "Keeps users in a database and their avatars in a file store, and keeps the two in\n"
+               "agreement: what a crash or an outage leaves undone is recorded and finished.",
+    .environment = "USERS_",
+    .epilogue = "Exit codes: 0 stopped, 64 usage, 69 something needed is not available, 70 a fault\n"
+                "of the service, 78 configuration.",
+    .options = options,
+    .count = sizeof options / sizeof *options,
+};
+
+int service_options_settle(struct service_options *settled, struct error *error)
+{
+    const struct {
+        const char *name, *value;
+    } needed[] = {{"database", settled->database},
+                  {"files", settled->files},
+                  {"token-file", settled->token_file}};
+    for (size_t i = 0; i < sizeof needed / sizeof *needed; i++) {
+        if (!needed[i].value || !*needed[i].value)
+            return error_set(error, ERROR_USAGE, "--%s is required: see users-service --help",
+                             needed[i].name);
+    }
+    if (settled->files_timeout == 0) {
+        settled->files_timeout = 2 * settled->lease / 5;
+        if (settled->files_timeout > FILES_TIMEOUT_PRESET)
+            settled->files_timeout = FILES_TIMEOUT_PRESET;
+    }
+    if (2 * settled->files_timeout >= settled->lease)
+        return error_set(error, ERROR_CONFIG,
+                         "--files-timeout must be under half of --lease, or two workers could "
+                         "have the same deletion: shorten the one or lengthen the other");
+    if (settled->second_look < settled->upload_guard)
+        return error_set(error, ERROR_CONFIG,
+                         "--second-look must be no less than --upload-guard: an upload may land "
+                         "as late as that");
+    return 0;
+}
