@@ -1,0 +1,187 @@
+#include "repository/repository.h"
+
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* Operations of one transaction: enough to share a sync, few enough to answer soon. */
+#define BATCH_OPS_MAX 512
+
+struct repository {
+    struct repository_driver *driver;
+    struct mailbox mailbox;
+    pthread_t thread;
+    struct message stop; /* the last message: ends the thread */
+};
+
+void deletions_deinit(struct deletions *deletions)
+{
+    for (size_t i = 0; i < deletions->count; i++)
+        free(deletions->rows[i].key);
+    free(deletions->rows);
+    *deletions = (struct deletions){0};
+}
+
+struct deletion *deletions_extend(struct deletions *deletions)
+{
+    size_t count = deletions->count;
+    /* Grows at powers of two: no capacity has to be kept. */
+    if ((count & (count - 1)) == 0) {
+        size_t capacity = count ? 2 * count : 1;
+        struct deletion *rows = reallocarray(deletions->rows, capacity, sizeof *rows);
+        if (!rows)
+            return NULL;
+        deletions->rows = rows;
+    }
+    deletions->rows[count] = (struct deletion){0};
+    deletions->count++;
+    return &deletions->rows[count];
+}
+
+const char *deletion_reason_name(enum deletion_reason reason)
+{
+    static const char *const names[] = {
+        [REASON_USER] = "user",
+        [REASON_REPLACED] = "replaced",
+        [REASON_UPLOAD] = "upload",
+        [REASON_EXTERNAL] = "external",
+    };
+    return names[reason];
+}
+
+const char *deletion_state_name(enum deletion_state state)
+{
+    return state == DELETION_BLOCKED ? "blocked" : "pending";
+}
+
+bool repository_keys_add(struct repository_keys *keys, const char *key)
+{
+    if (keys->count == REPOSITORY_KEYS_MAX)
+        return false;
+    if ((keys->count & (keys->count - 1)) == 0) {
+        size_t capacity = keys->count ? 2 * keys->count : 1;
+        void *items = reallocarray(keys->items, capacity, sizeof *keys->items);
+        if (!items)
+            return false;
+        keys->items = items;
+    }
+    char *item = keys->items[keys->count++];
+    memcpy(item, key, strnlen(key, OBJECT_KEY_SIZE - 1) + 1);
+    item[OBJECT_KEY_SIZE - 1] = '\0';
+    return true;
+}
+
+void repository_op_deinit(struct repository_op *op)
+{
+    free(op->keys.items);
+    op->keys = (struct repository_keys){0};
+    free(op->users);
+    op->users = NULL;
+    op->user_count = 0;
+    deletions_deinit(&op->deletions);
+    deletions_deinit(&op->claim.claimed);
+}
+
+/* Returns false when the last message was among those taken. */
+static bool batch_run(struct repository *repository, struct message **chain)
+{
+    struct repository_op *ops[BATCH_OPS_MAX];
+    size_t count = 0;
+    bool stop = false;
+    while (*chain && count < BATCH_OPS_MAX) {
+        struct message *message = *chain;
+        *chain = message->next;
+        if (message == &repository->stop)
+            stop = true;
+        else
+            ops[count++] = (struct repository_op *)message;
+    }
+    if (count)
+        repository->driver->apply(repository->driver, ops, count);
+    for (size_t i = 0; i < count; i++)
+        ops[i]->done(ops[i]);
+    return !stop;
+}
+
+static void *store_thread(void *argument)
+{
+    struct repository *repository = argument;
+    bool running = true;
+    while (running) {
+        struct message *chain = mailbox_take(&repository->mailbox, -1);
+        while (chain)
+            running = batch_run(repository, &chain) && running;
+    }
+    return NULL;
+}
+
+int repository_open(struct repository_driver *driver, size_t mailbox_capacity,
+                    struct repository **ret_repository, struct error *error)
+{
+    struct repository *repository = calloc(1, sizeof *repository);
+    if (!repository) {
+        driver->close(driver);
+        return error_set(error, ERROR_NO_MEMORY, "no memory for the store thread");
+    }
+    repository->driver = driver;
+    int failed = mailbox_init(&repository->mailbox, mailbox_capacity, NULL, NULL);
+    if (!failed) {
+        failed = pthread_create(&repository->thread, NULL, store_thread, repository);
+        if (failed)
+            mailbox_deinit(&repository->mailbox);
+    }
+    if (failed) {
+        driver->close(driver);
+        free(repository);
+        return error_set(error, ERROR_UNAVAILABLE,
+                         "cannot start the store thread: raise the limit of threads");
+    }
+    *ret_repository = repository;
+    return 0;
+}
+
+void repository_close(struct repository *repository)
+{
+    if (!repository)
+        return;
+    mailbox_post_always(&repository->mailbox, &repository->stop);
+    pthread_join(repository->thread, NULL);
+    mailbox_deinit(&repository->mailbox);
+    repository->driver->close(repository->driver);
+    free(repository);
+}
+
+bool repository_submit(struct repository *repository, struct repository_op *op)
+{
+    return mailbox_post(&repository->mailbox, &op->message);
+}
+
+void repository_submit_always(struct repository *repository, struct repository_op *op)
+{
+    mailbox_post_always(&repository->mailbox, &op->message);
+}
+
+bool repository_reserve(struct repository *repository)
+{
+    return mailbox_reserve(&repository->mailbox);
+}
+
+void repository_release(struct repository *repository)
+{
+    mailbox_release(&repository->mailbox);
+}
+
+void repository_submit_reserved(struct repository *repository, struct repository_op *op)
+{
+    mailbox_post_reserved(&repository->mailbox, &op->message);
+}
+
+void repository_read(struct repository *repository, struct repository_op *op)
+{
+    repository->driver->read(repository->driver, op);
+}
+
+const char *repository_database_id(const struct repository *repository)
+{
+    return repository->driver->database_id;
+}

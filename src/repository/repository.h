@@ -1,0 +1,295 @@
+/*
+ * repository: users, deletions and receipts; one interface over every database.
+ *
+ * A writing operation is submitted from any thread, carried out by the store thread together with
+ * what else is queued (one transaction, group commit), and answered by `done` after the COMMIT.
+ * A reading operation is answered on the caller's thread.
+ *
+ * Times in rows and in answers are the database's, in milliseconds since 1970-01-01 UTC.
+ * The rules named below (R1, D3 …) are explained in docs/protocol.md.
+ */
+#ifndef REPOSITORY_REPOSITORY_H
+#define REPOSITORY_REPOSITORY_H
+
+#include "base/error.h"
+#include "base/mailbox.h"
+#include "base/uuid.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* Sizes in bytes, ends included. Names hold 100 characters of up to 4 bytes. */
+#define USER_NAME_SIZE    401
+#define USER_EMAIL_SIZE   255
+#define USER_COUNTRY_SIZE 3
+#define USER_BIRTH_SIZE   33
+#define OBJECT_KEY_SIZE   513
+#define SHA256_TEXT_SIZE  65
+#define CONTENT_TYPE_SIZE 32
+#define ERROR_CLASS_SIZE  48
+#define ERROR_WORDS_SIZE  160
+
+struct avatar {
+    char key[OBJECT_KEY_SIZE]; /* "": the user has none */
+    char store_id[UUID_TEXT_SIZE];
+    char content_type[CONTENT_TYPE_SIZE];
+    char sha256[SHA256_TEXT_SIZE]; /* lower-case hexadecimal */
+    int64_t bytes;
+};
+
+struct user {
+    char id[UUID_TEXT_SIZE];
+    char first_name[USER_NAME_SIZE];
+    char last_name[USER_NAME_SIZE];
+    char user_name[USER_NAME_SIZE];
+    char email[USER_EMAIL_SIZE];
+    char country_id[USER_COUNTRY_SIZE]; /* "": not given */
+    char birth_date[USER_BIRTH_SIZE];   /* as it was sent; "": not given */
+    struct avatar avatar;
+    int64_t created_at, updated_at;
+    int64_t version; /* raised by every change: the ETag */
+};
+
+enum deletion_reason { REASON_USER, REASON_REPLACED, REASON_UPLOAD, REASON_EXTERNAL };
+enum deletion_state { DELETION_PENDING, DELETION_BLOCKED };
+enum deletion_look { LOOK_FIRST, LOOK_SECOND };
+
+/* One row of `deletions`: this object must be absent. */
+struct deletion {
+    char *key; /* owned by whoever owns the row */
+    char store_id[UUID_TEXT_SIZE];
+    char user_id[UUID_TEXT_SIZE]; /* "": nobody's */
+    enum deletion_reason reason;
+    enum deletion_state state;
+    enum deletion_look look;
+    int64_t claim; /* fencing token: raised by every claim, never reset (R6) */
+    int64_t attempts;
+    int64_t created_at, not_before, due_at;
+    char error_class[ERROR_CLASS_SIZE]; /* "": not tried, or its last try was not an error */
+    char error[ERROR_WORDS_SIZE];
+};
+
+struct deletions {
+    struct deletion *rows;
+    size_t count;
+};
+
+/* Frees the rows and their keys; the struct is empty afterwards. */
+void deletions_deinit(struct deletions *deletions);
+
+/* Makes room for one more row, empty, at the end; NULL without memory. */
+struct deletion *deletions_extend(struct deletions *deletions);
+
+/* The last row has no look left: an absent object ends it (R5, S1). */
+static inline bool deletion_is_final(const struct deletion *deletion)
+{
+    return deletion->reason != REASON_UPLOAD || deletion->look == LOOK_SECOND;
+}
+
+const char *deletion_reason_name(enum deletion_reason reason);
+const char *deletion_state_name(enum deletion_state state);
+
+enum claim_kind {
+    CLAIM_DUE,    /* what is due, and pending rows up to `horizon_ms` ahead (pulling forward) */
+    CLAIM_KEYS,   /* the rows of `keys`, due or not */
+    CLAIM_SWEEP,  /* pending rows after `after_key`, in key order, due or not */
+    CLAIM_PROBES, /* of each class (store, error class) of blocked rows the one tried longest ago */
+};
+
+/* No kind takes a row before its not_before (R4) or under a lease (R5). */
+struct claim {
+    enum claim_kind kind;
+    size_t limit;
+    int64_t lease_ms;
+    int64_t horizon_ms;      /* CLAIM_DUE */
+    int64_t untouched_since; /* skips rows claimed or tried after this database time; 0: now */
+    const char *after_key;   /* CLAIM_SWEEP: "" to start */
+    int64_t created_until;   /* CLAIM_SWEEP: skips rows made after this database time; 0: now */
+    const char *const *keys; /* CLAIM_KEYS: `key_count` keys, borrowed until done */
+    size_t key_count;
+
+    struct deletions claimed; /* out: the caller's to free */
+    size_t live_users;        /* out: rows left out because a live user points at them (D6) */
+    int64_t now;              /* out: the database's time */
+    int64_t next_due_at;      /* out: CLAIM_DUE: when the next row comes due; 0: none waits */
+};
+
+enum confirm_outcome {
+    CONFIRM_DONE,    /* the provider said that the object is gone */
+    CONFIRM_RETRY,   /* try again in `delay_ms` */
+    CONFIRM_BLOCKED, /* retrying alone will not help; tried again in `delay_ms` all the same */
+};
+
+/* What happened to one claimed row. Compare-and-set on (key, claim) and look (R15). */
+struct confirmation {
+    const struct deletion *row; /* as it was claimed; borrowed until done */
+    enum confirm_outcome outcome;
+    bool spend;       /* the try counts for the backoff */
+    int64_t delay_ms; /* RETRY, BLOCKED */
+    int status;       /* what the provider answered: 204, or 0 */
+    char error_class[ERROR_CLASS_SIZE];
+    char error[ERROR_WORDS_SIZE];
+
+    bool applied;   /* out: false: somebody else had the row since; nothing was changed */
+    bool finished;  /* out: the row is a receipt now */
+    bool user_gone; /* out: with it the user is gone, and has its receipt */
+};
+
+struct confirm {
+    struct confirmation *items; /* borrowed until done */
+    size_t count;
+    int64_t second_look_ms; /* from the first look at a failed upload to the second */
+};
+
+/* What is left to do, at one instant. */
+struct backlog {
+    int64_t pending;   /* rows that may be tried now */
+    int64_t blocked;
+    int64_t scheduled; /* guards and second looks whose time has not come (C3) */
+    int64_t oldest_ms; /* age of the oldest pending or blocked row; 0: none */
+    int64_t next_due_at; /* 0: nothing is left to do */
+    int64_t marked;    /* users that wait for their deletions */
+    int64_t now;
+};
+
+/* What is known of a user's erasure (C6). */
+enum erasure_state { ERASURE_NONE, ERASURE_PENDING, ERASURE_BLOCKED, ERASURE_DELETED };
+
+struct erasure {
+    enum erasure_state state;
+    int64_t requested_at;
+    int64_t deleted_at; /* 0 unless deleted */
+    int64_t attempts;
+};
+
+enum repository_verb {
+    /* Users. */
+    USER_ADD,     /* in: user (id made by the caller). OK; CONFLICT if the id exists */
+    USER_REPLACE, /* in: user; if_version (-1: any). out: user. OK, NOT_FOUND, CONFLICT (version) */
+    USER_MARK,    /* in: id. GONE; PENDING with `keys`; NOT_FOUND (an id never seen) (C1) */
+    AVATAR_CLEAR, /* in: id. OK (had none); PENDING with `keys`; NOT_FOUND */
+    /* Uploads. */
+    GUARD_ADD,     /* in: id, key, store_id, guard_ms. OK; NOT_FOUND: no such unmarked user (R9) */
+    AVATAR_ATTACH, /* in: id, avatar, guard_ms. OK with the old key in `keys`; NOT_FOUND: the user
+                      went away; CONFLICT: the guard was claimed or is near its end (R1, R21) */
+    GUARD_SETTLE,  /* in: key. The PUT's answer is known: due now, by raising claim (S1). OK */
+    /* Deletions. */
+    DELETIONS_CLAIM,   /* claim */
+    DELETIONS_CONFIRM, /* confirm */
+    DELETIONS_UNBLOCK, /* in: store_id, error_class: the class is due and pending. out: matched */
+    DELETIONS_RETRY,   /* in: key, or filter_state, or error_class. due now. out: matched */
+    DELETION_ADD,      /* in: key, store_id: somebody else's object. OK, also when known already */
+    MARKED_FINISH,     /* removes marked users that have no deletions left (R12). out: matched */
+    RECEIPTS_REOPEN,   /* in: store_id, since. What was receipted since is work again (M3) */
+    STORE_ADOPT,       /* in: store_id: the database's files are in this store from now on */
+    /* Reads. */
+    USER_GET,       /* in: id. out: user. OK, NOT_FOUND */
+    USER_LIST,      /* in: cursor (an id, "" to start), limit. out: users, user_count */
+    ERASURE_GET,    /* in: id. out: erasure. OK */
+    DELETION_LIST,  /* in: filter_state, error_class, cursor (a key), limit. out: deletions */
+    BACKLOG_GET,    /* out: backlog */
+};
+
+enum repository_outcome {
+    REPOSITORY_OK,
+    REPOSITORY_NOT_FOUND,
+    REPOSITORY_CONFLICT,
+    REPOSITORY_PENDING,
+    REPOSITORY_GONE,
+    REPOSITORY_FAILED, /* nothing was changed; `error` says why */
+};
+
+/* Most keys that one change can leave for deletion at once. */
+#define REPOSITORY_KEYS_MAX 64
+
+struct repository_keys {
+    char (*items)[OBJECT_KEY_SIZE]; /* owned by the operation; free with repository_op_deinit */
+    size_t count;
+};
+
+struct repository_op {
+    struct message message; /* the mailbox's */
+    enum repository_verb verb;
+    enum repository_outcome outcome;
+    struct error error; /* FAILED */
+
+    char id[UUID_TEXT_SIZE];
+    char store_id[UUID_TEXT_SIZE];
+    char key[OBJECT_KEY_SIZE];
+    char cursor[OBJECT_KEY_SIZE];
+    char error_class[ERROR_CLASS_SIZE];
+    int filter_state; /* enum deletion_state; -1: any */
+    int64_t limit;
+    int64_t guard_ms;
+    int64_t since;
+    int64_t if_version;
+    struct user user;
+
+    struct claim claim;
+    struct confirm confirm;
+
+    struct repository_keys keys; /* PENDING, OK of AVATAR_ATTACH: what is to be deleted now */
+    int64_t matched;
+    struct user *users; /* USER_LIST: `user_count`, owned by the operation */
+    size_t user_count;
+    struct deletions deletions; /* DELETION_LIST: owned by the operation */
+    bool more;                  /* USER_LIST, DELETION_LIST: another page follows */
+    struct erasure erasure;
+    struct backlog backlog;
+
+    void (*done)(struct repository_op *op); /* on the store thread; must not block */
+    void *owner;                            /* the caller's */
+};
+
+/* Frees what the operation owns, not the operation. */
+void repository_op_deinit(struct repository_op *op);
+
+/* Fills the keys with one more; false without memory or room. */
+bool repository_keys_add(struct repository_keys *keys, const char *key);
+
+/*
+ * A driver. `apply` runs on the store thread only; `read` on any thread.
+ */
+struct repository_driver {
+    const char *name;
+    /*
+     * Carries out `count` operations in one transaction and sets each outcome; on return what
+     * has an outcome other than FAILED is durable. Never calls `done`.
+     */
+    void (*apply)(struct repository_driver *driver, struct repository_op **ops, size_t count);
+    /* Answers one reading operation from a committed state no older than the call. */
+    void (*read)(struct repository_driver *driver, struct repository_op *op);
+    void (*close)(struct repository_driver *driver);
+    /* The database's own id, and the store it knows ("": none yet). */
+    char database_id[UUID_TEXT_SIZE];
+    char store_id[UUID_TEXT_SIZE];
+};
+
+/* The store thread with its mailbox and driver. */
+struct repository;
+
+/* Starts the store thread over `driver`, which it owns from here on (also on failure). */
+int repository_open(struct repository_driver *driver, size_t mailbox_capacity,
+                    struct repository **ret_repository, struct error *error);
+
+/* Carries out what is queued, then stops the thread. NULL is allowed. */
+void repository_close(struct repository *repository);
+
+/* Hands a writing operation to the store thread; false, with nothing done, if its mailbox is full. */
+bool repository_submit(struct repository *repository, struct repository_op *op);
+
+/* The same past the mailbox's capacity: for the engine, which bounds its operations itself. */
+void repository_submit_always(struct repository *repository, struct repository_op *op);
+
+/* Takes a place in the mailbox, gives it back, or uses it: see base/mailbox.h. */
+bool repository_reserve(struct repository *repository);
+void repository_release(struct repository *repository);
+void repository_submit_reserved(struct repository *repository, struct repository_op *op);
+
+/* Answers a reading operation before it returns; `done` is not called. Any thread. */
+void repository_read(struct repository *repository, struct repository_op *op);
+
+const char *repository_database_id(const struct repository *repository);
+
+#endif

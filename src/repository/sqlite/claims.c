@@ -1,0 +1,179 @@
+#include "repository/sqlite/operations.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static enum deletion_reason reason_parse(const char *name)
+{
+    for (int reason = REASON_USER; reason < REASON_EXTERNAL; reason++) {
+        if (strcmp(name, deletion_reason_name((enum deletion_reason)reason)) == 0)
+            return (enum deletion_reason)reason;
+    }
+    return REASON_EXTERNAL;
+}
+
+int sqlite_deletion_read(struct query *query, struct deletion *row)
+{
+    row->key = strdup(query_column_text(query));
+    query_column_copy(query, row->store_id, sizeof row->store_id);
+    query_column_copy(query, row->user_id, sizeof row->user_id);
+    row->reason = reason_parse(query_column_text(query));
+    row->state = *query_column_text(query) == 'b' ? DELETION_BLOCKED : DELETION_PENDING;
+    row->look = *query_column_text(query) == 's' ? LOOK_SECOND : LOOK_FIRST;
+    row->claim = query_column_number(query);
+    row->attempts = query_column_number(query);
+    row->created_at = query_column_number(query);
+    row->not_before = query_column_number(query);
+    row->due_at = query_column_number(query);
+    query_column_copy(query, row->error_class, sizeof row->error_class);
+    query_column_copy(query, row->error, sizeof row->error);
+    return row->key ? 0 : -1;
+}
+
+/* Takes the claimed rows out of `query`; those that a live user points at go to the end. */
+static int rows_take(struct query *query, struct claim *claim, struct deletions *live)
+{
+    int found;
+    while ((found = query_step(query)) > 0) {
+        struct deletion *row = deletions_extend(&claim->claimed);
+        if (!row || sqlite_deletion_read(query, row) < 0)
+            return -1;
+        if (query_column_number(query)) {
+            struct deletion *refused = deletions_extend(live);
+            if (!refused)
+                return -1;
+            *refused = *row;
+            claim->claimed.count--;
+        }
+    }
+    return found;
+}
+
+static int live_block(struct connection *connection, const struct deletions *live, int64_t now)
+{
+    for (size_t i = 0; i < live->count; i++) {
+        struct query query = query_begin(connection, STATEMENT_LIVE_BLOCK);
+        query_text(&query, live->rows[i].key);
+        query_number(&query, now);
+        if (query_change(connection, &query) < 0)
+            return -1;
+    }
+    return 0;
+}
+
+static void claim_bind(struct query *query, const struct claim *claim, int64_t now)
+{
+    query_number(query, now);
+    query_number(query, claim->lease_ms);
+    query_number(query, claim->untouched_since ? claim->untouched_since : now);
+}
+
+static int claim_due(struct connection *connection, struct claim *claim, int64_t now,
+                     struct deletions *live)
+{
+    struct query query = query_begin(connection, STATEMENT_CLAIM_DUE);
+    claim_bind(&query, claim, now);
+    query_number(&query, claim->horizon_ms);
+    query_number(&query, (int64_t)claim->limit);
+    int result = rows_take(&query, claim, live);
+    query_end(&query);
+    if (result < 0)
+        return -1;
+
+    struct query next = query_begin(connection, STATEMENT_NEXT_DUE);
+    query_number(&next, now);
+    int found = query_step(&next);
+    if (found > 0)
+        claim->next_due_at = query_column_number(&next);
+    query_end(&next);
+    return found < 0 ? -1 : 0;
+}
+
+static int claim_keys(struct connection *connection, struct claim *claim, int64_t now,
+                      struct deletions *live)
+{
+    for (size_t i = 0; i < claim->key_count; i++) {
+        struct query query = query_begin(connection, STATEMENT_CLAIM_KEY);
+        claim_bind(&query, claim, now);
+        query_text(&query, claim->keys[i]);
+        int result = rows_take(&query, claim, live);
+        query_end(&query);
+        if (result < 0)
+            return -1;
+    }
+    return 0;
+}
+
+static int claim_sweep(struct connection *connection, struct claim *claim, int64_t now,
+                       struct deletions *live)
+{
+    struct query query = query_begin(connection, STATEMENT_CLAIM_SWEEP);
+    claim_bind(&query, claim, now);
+    query_text(&query, claim->after_key);
+    query_number(&query, (int64_t)claim->limit);
+    query_number(&query, claim->created_until ? claim->created_until : now);
+    int result = rows_take(&query, claim, live);
+    query_end(&query);
+    return result;
+}
+
+/* Steps over the classes by index: the cost is one look-up a class, however many rows it has. */
+static int claim_probes(struct connection *connection, struct claim *claim, int64_t now,
+                        struct deletions *live)
+{
+    char store_id[UUID_TEXT_SIZE] = "", error_class[ERROR_CLASS_SIZE] = "";
+    for (size_t i = 0; i < claim->limit; i++) {
+        struct query next = query_begin(connection, STATEMENT_CLASS_NEXT);
+        query_text(&next, store_id);
+        query_text(&next, error_class);
+        int found = query_step(&next);
+        char next_store_id[UUID_TEXT_SIZE], next_class[ERROR_CLASS_SIZE];
+        if (found > 0) {
+            query_column_copy(&next, next_store_id, sizeof next_store_id);
+            query_column_copy(&next, next_class, sizeof next_class);
+        }
+        query_end(&next);
+        if (found <= 0)
+            return found;
+        memcpy(store_id, next_store_id, sizeof store_id);
+        memcpy(error_class, next_class, sizeof error_class);
+
+        struct query probe = query_begin(connection, STATEMENT_CLAIM_PROBE);
+        claim_bind(&probe, claim, now);
+        query_text(&probe, store_id);
+        query_text(&probe, error_class);
+        int result = rows_take(&probe, claim, live);
+        query_end(&probe);
+        if (result < 0)
+            return -1;
+    }
+    return 0;
+}
+
+int sqlite_deletions_claim(struct connection *connection, struct repository_op *op, int64_t now)
+{
+    struct claim *claim = &op->claim;
+    struct deletions live = {0};
+    int result = -1;
+    switch (claim->kind) {
+    case CLAIM_DUE:
+        result = claim_due(connection, claim, now, &live);
+        break;
+    case CLAIM_KEYS:
+        result = claim_keys(connection, claim, now, &live);
+        break;
+    case CLAIM_SWEEP:
+        result = claim_sweep(connection, claim, now, &live);
+        break;
+    case CLAIM_PROBES:
+        result = claim_probes(connection, claim, now, &live);
+        break;
+    }
+    if (result == 0)
+        result = live_block(connection, &live, now);
+    claim->live_users = live.count;
+    deletions_deinit(&live);
+    claim->now = now;
+    op->outcome = REPOSITORY_OK;
+    return result;
+}

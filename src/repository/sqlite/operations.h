@@ -1,0 +1,46 @@
+/*
+ * operations: the verbs of the repository in SQL, one function each, inside a transaction.
+ *
+ * Each sets the outcome and outputs of `op` and returns 0, or -1 when SQLite failed: then the
+ * transaction is given up, whatever it had done (D3). `now` is the database's time.
+ */
+#ifndef REPOSITORY_SQLITE_OPERATIONS_H
+#define REPOSITORY_SQLITE_OPERATIONS_H
+
+#include "repository/repository.h"
+#include "repository/sqlite/connection.h"
+
+/* users.c */
+int sqlite_user_add(struct connection *connection, struct repository_op *op, int64_t now);
+int sqlite_user_replace(struct connection *connection, struct repository_op *op, int64_t now);
+int sqlite_user_mark(struct connection *connection, struct repository_op *op, int64_t now);
+int sqlite_user_get(struct connection *connection, struct repository_op *op);
+int sqlite_user_list(struct connection *connection, struct repository_op *op);
+int sqlite_avatar_clear(struct connection *connection, struct repository_op *op, int64_t now);
+int sqlite_avatar_attach(struct connection *connection, struct repository_op *op, int64_t now);
+int sqlite_guard_add(struct connection *connection, struct repository_op *op, int64_t now);
+int sqlite_guard_settle(struct connection *connection, struct repository_op *op, int64_t now);
+
+/* claims.c */
+int sqlite_deletions_claim(struct connection *connection, struct repository_op *op, int64_t now);
+
+/* confirms.c */
+int sqlite_deletions_confirm(struct connection *connection, struct repository_op *op,
+                             int64_t now);
+
+/* deletions.c */
+int sqlite_deletions_unblock(struct connection *connection, struct repository_op *op,
+                             int64_t now);
+int sqlite_deletions_retry(struct connection *connection, struct repository_op *op, int64_t now);
+int sqlite_deletion_add(struct connection *connection, struct repository_op *op, int64_t now);
+int sqlite_marked_finish(struct connection *connection, struct repository_op *op, int64_t now);
+int sqlite_receipts_reopen(struct connection *connection, struct repository_op *op, int64_t now);
+int sqlite_store_adopt(struct connection *connection, struct repository_op *op, int64_t now);
+int sqlite_erasure_get(struct connection *connection, struct repository_op *op);
+int sqlite_deletion_list(struct connection *connection, struct repository_op *op);
+int sqlite_backlog_get(struct connection *connection, struct repository_op *op);
+
+/* Reads the columns of a deletion from the current row into `row`, which gets a key of its own. */
+int sqlite_deletion_read(struct query *query, struct deletion *row);
+
+#endif

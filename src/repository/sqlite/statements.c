@@ -1,0 +1,192 @@
+#include "repository/sqlite/statements.h"
+
+/* Milliseconds since 1970 by the database's clock; the same all through one statement. */
+#define NOW "CAST((julianday('now') - 2440587.5) * 86400000.0 AS INTEGER)"
+
+#define USER_COLUMNS                                                                           \
+    "id, first_name, last_name, user_name, email, country_id, birth_date, avatar_key, "        \
+    "avatar_store_id, avatar_content_type, avatar_sha256, avatar_bytes, created_at, "          \
+    "updated_at, version"
+
+#define DELETION_COLUMNS                                                                       \
+    "key, store_id, user_id, reason, state, look, claim, attempts, created_at, not_before, "   \
+    "due_at, error_class, error"
+
+/* A live user's object: never to be deleted, whatever a row says (D6). */
+#define LIVE                                                                                   \
+    "EXISTS (SELECT 1 FROM users WHERE avatar_key = deletions.key AND "                        \
+    "avatar_should_be_deleted = 0)"
+
+/* ?1 now, ?2 lease: a claim raises the token and takes the lease (R5, R6). */
+#define CLAIM           "UPDATE deletions SET claim = claim + 1, leased_until = ?1 + ?2 WHERE "
+#define CLAIM_RETURNING " RETURNING " DELETION_COLUMNS ", " LIVE
+
+/* ?1 now, ?3 untouched since: what any claim may take (R4, R5). */
+#define CLAIMABLE "not_before <= ?1 AND leased_until <= ?3"
+
+static const char *const texts[STATEMENT_COUNT] = {
+    [STATEMENT_BEGIN] = "BEGIN IMMEDIATE",
+    [STATEMENT_COMMIT] = "COMMIT",
+    [STATEMENT_NOW] = "SELECT " NOW,
+
+    [STATEMENT_USER_INSERT] =
+        "INSERT INTO users (id, first_name, last_name, user_name, email, country_id, "
+        "birth_date, created_at, updated_at) "
+        "SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?8 "
+        "WHERE NOT EXISTS (SELECT 1 FROM users WHERE id = ?1)",
+    /* Names its columns: never the mark, never the key (R17). */
+    [STATEMENT_USER_REPLACE] =
+        "UPDATE users SET first_name = ?2, last_name = ?3, user_name = ?4, email = ?5, "
+        "country_id = ?6, birth_date = ?7, updated_at = ?8, version = version + 1 "
+        "WHERE id = ?1 AND avatar_should_be_deleted = 0 AND (?9 < 0 OR version = ?9)",
+    [STATEMENT_USER_SELECT] = "SELECT " USER_COLUMNS " FROM users "
+                              "WHERE id = ?1 AND avatar_should_be_deleted = 0",
+    [STATEMENT_USER_PAGE] = "SELECT " USER_COLUMNS " FROM users "
+                            "WHERE id > ?1 AND avatar_should_be_deleted = 0 ORDER BY id LIMIT ?2",
+    [STATEMENT_USER_STANDING] =
+        "SELECT avatar_should_be_deleted, avatar_key FROM users WHERE id = ?1",
+    [STATEMENT_USER_MARK] =
+        "UPDATE users SET avatar_should_be_deleted = 1, deletion_requested_at = ?2, "
+        "updated_at = ?2, version = version + 1 WHERE id = ?1 AND avatar_should_be_deleted = 0",
+    [STATEMENT_USER_RECEIPT_EXISTS] = "SELECT 1 FROM user_receipts WHERE user_id = ?1",
+    [STATEMENT_USER_KEYS] =
+        "SELECT key, not_before <= ?2 FROM deletions WHERE user_id = ?1 ORDER BY key LIMIT ?3",
+    [STATEMENT_USER_DELETE_MARKED] =
+        "DELETE FROM users WHERE id = ?1 AND avatar_should_be_deleted = 1 "
+        "AND NOT EXISTS (SELECT 1 FROM deletions WHERE user_id = ?1)",
+    [STATEMENT_AVATAR_CLEAR] =
+        "UPDATE users SET avatar_key = NULL, avatar_store_id = NULL, avatar_content_type = NULL, "
+        "avatar_bytes = NULL, avatar_sha256 = NULL, updated_at = ?2, version = version + 1 "
+        "WHERE id = ?1 AND avatar_should_be_deleted = 0 AND avatar_key IS NOT NULL",
+    [STATEMENT_AVATAR_SET] =
+        "UPDATE users SET avatar_key = ?2, avatar_store_id = ?3, avatar_content_type = ?4, "
+        "avatar_bytes = ?5, avatar_sha256 = ?6, updated_at = ?7, version = version + 1 "
+        "WHERE id = ?1 AND avatar_should_be_deleted = 0",
+
+    [STATEMENT_GUARD_INSERT] =
+        "INSERT INTO deletions (key, store_id, user_id, reason, created_at, not_before, due_at) "
+        "SELECT ?2, ?3, ?1, 'upload', ?4, ?4 + ?5, ?4 + ?5 "
+        "WHERE EXISTS (SELECT 1 FROM users WHERE id = ?1 AND avatar_should_be_deleted = 0)",
+    /* The compare-and-delete: never claimed, and not near its end (R1, R21). */
+    [STATEMENT_GUARD_DELETE] = "DELETE FROM deletions WHERE key = ?1 AND reason = 'upload' "
+                               "AND claim = 0 AND not_before - ?3 / 15 > ?2",
+    /* The PUT's answer is known: no second look, but under a new token (S1). */
+    [STATEMENT_GUARD_SETTLE] =
+        "UPDATE deletions SET claim = claim + 1, look = 'second', not_before = ?2, due_at = ?2, "
+        "leased_until = 0 WHERE key = ?1 AND reason = 'upload'",
+
+    [STATEMENT_CLAIM_DUE] =
+        CLAIM "key IN (SELECT key FROM deletions WHERE due_at <= ?1 + ?4 "
+              "AND (state = 'pending' OR due_at <= ?1) AND " CLAIMABLE
+              " ORDER BY due_at LIMIT ?5)" CLAIM_RETURNING,
+    [STATEMENT_CLAIM_KEY] = CLAIM "key = ?4 AND " CLAIMABLE CLAIM_RETURNING,
+    [STATEMENT_CLAIM_SWEEP] =
+        CLAIM "key IN (SELECT key FROM deletions WHERE key > ?4 AND state = 'pending' "
+              "AND created_at <= ?6 AND " CLAIMABLE " ORDER BY key LIMIT ?5)" CLAIM_RETURNING,
+    [STATEMENT_CLAIM_PROBE] =
+        CLAIM "key = (SELECT key FROM deletions WHERE state = 'blocked' AND store_id = ?4 "
+              "AND error_class = ?5 AND " CLAIMABLE
+              " ORDER BY tried_at LIMIT 1)" CLAIM_RETURNING,
+    [STATEMENT_CLASS_NEXT] =
+        "SELECT store_id, error_class FROM deletions WHERE state = 'blocked' "
+        "AND (store_id, error_class) > (?1, ?2) ORDER BY store_id, error_class LIMIT 1",
+    [STATEMENT_LIVE_BLOCK] =
+        "UPDATE deletions SET state = 'blocked', error_class = 'live-user', "
+        "error = 'a live user points at this object', tried_at = ?2, leased_until = ?2, "
+        "due_at = ?2 + 86400000 WHERE key = ?1",
+    [STATEMENT_NEXT_DUE] =
+        "SELECT due_at FROM deletions WHERE due_at > ?1 ORDER BY due_at LIMIT 1",
+
+    /* The confirm clears the pointer first: the trigger then meets the row itself (R2). */
+    [STATEMENT_POINTER_CLEAR] =
+        "UPDATE users SET avatar_key = NULL, avatar_store_id = NULL, avatar_content_type = NULL, "
+        "avatar_bytes = NULL, avatar_sha256 = NULL "
+        "WHERE avatar_key = ?1 AND avatar_should_be_deleted = 1",
+    /* ?2 final: absence of a once-used key ends the row, whoever has the claim now (R5). */
+    [STATEMENT_FINISH] =
+        "DELETE FROM deletions WHERE key = ?1 AND (reason <> 'upload' OR look = 'second') "
+        "RETURNING store_id, user_id, reason, attempts, created_at",
+    [STATEMENT_LOOK_AGAIN] =
+        "UPDATE deletions SET look = 'second', state = 'pending', not_before = ?3 + ?4, "
+        "due_at = ?3 + ?4, leased_until = ?3, tried_at = ?3, attempts = attempts + 1, "
+        "error_class = NULL, error = NULL "
+        "WHERE key = ?1 AND claim = ?2 AND look = 'first' AND reason = 'upload'",
+    [STATEMENT_PUT_OFF] =
+        "UPDATE deletions SET state = ?4, due_at = ?3 + ?5, leased_until = ?3, tried_at = ?3, "
+        "attempts = attempts + ?6, error_class = ?7, error = ?8 "
+        "WHERE key = ?1 AND claim = ?2",
+    [STATEMENT_RECEIPT_INSERT] =
+        "INSERT INTO receipts (key, store_id, user_id, reason, kind, attempts, status, "
+        "requested_at, finished_at) VALUES (?1, ?2, ?3, ?4, 'done', ?5, ?6, ?7, ?8)",
+    /* Of a user whose row is gone already, with the last of its deletions (C6, M3). */
+    [STATEMENT_USER_RECEIPT_INSERT] =
+        "INSERT INTO user_receipts (user_id, requested_at, deleted_at) SELECT ?1, ?2, ?3 "
+        "WHERE NOT EXISTS (SELECT 1 FROM users WHERE id = ?1) "
+        "AND NOT EXISTS (SELECT 1 FROM deletions WHERE user_id = ?1) "
+        "ON CONFLICT (user_id) DO UPDATE SET corrected_at = ?3",
+
+    [STATEMENT_UNBLOCK] =
+        "UPDATE deletions SET state = 'pending', due_at = max(?3, not_before) "
+        "WHERE state = 'blocked' AND store_id = ?1 AND error_class = ?2",
+    [STATEMENT_RETRY_KEY] =
+        "UPDATE deletions SET state = 'pending', due_at = max(?2, not_before) WHERE key = ?1",
+    [STATEMENT_RETRY] =
+        "UPDATE deletions SET state = 'pending', due_at = max(?3, not_before) "
+        "WHERE (?1 IS NULL OR state = ?1) AND (?2 IS NULL OR error_class = ?2)",
+    [STATEMENT_EXTERNAL_INSERT] =
+        "INSERT INTO deletions (key, store_id, reason, created_at, not_before, due_at) "
+        "SELECT ?1, ?2, 'external', ?3, ?3, ?3 "
+        "WHERE NOT EXISTS (SELECT 1 FROM receipts WHERE key = ?1 AND kind = 'done') "
+        "ON CONFLICT (key) DO NOTHING",
+    /* A marked user whose intent was lost by hand: clearing the pointer writes it again. */
+    [STATEMENT_MARKED_REVIVE] =
+        "UPDATE users SET avatar_key = NULL, avatar_store_id = NULL "
+        "WHERE avatar_should_be_deleted = 1 AND avatar_key IS NOT NULL "
+        "AND NOT EXISTS (SELECT 1 FROM deletions WHERE key = users.avatar_key)",
+    [STATEMENT_MARKED_DELETE] =
+        "DELETE FROM users WHERE avatar_should_be_deleted = 1 "
+        "AND NOT EXISTS (SELECT 1 FROM deletions WHERE user_id = users.id)",
+    [STATEMENT_REOPEN_DELETIONS] =
+        "INSERT INTO deletions (key, store_id, user_id, reason, look, created_at, not_before, "
+        "due_at) SELECT key, store_id, user_id, reason, 'second', min(requested_at), ?3, ?3 "
+        "FROM receipts WHERE store_id = ?1 AND finished_at >= ?2 AND kind = 'done' "
+        "GROUP BY key ON CONFLICT (key) DO NOTHING",
+    [STATEMENT_REOPEN_RECEIPTS] =
+        "INSERT INTO receipts (key, store_id, user_id, reason, kind, attempts, status, "
+        "requested_at, finished_at) "
+        "SELECT key, store_id, user_id, reason, 'corrected', 0, 0, requested_at, ?3 "
+        "FROM receipts WHERE store_id = ?1 AND finished_at >= ?2 AND kind = 'done'",
+    [STATEMENT_STORE_INSERT] = "INSERT INTO stores (id, adopted_at) SELECT ?1, ?2 "
+                               "WHERE NOT EXISTS (SELECT 1 FROM stores)",
+    [STATEMENT_STORE_EXISTS] = "SELECT 1 FROM stores WHERE id = ?1",
+    /* One process: a lease that is there at start belongs to one that is no more. */
+    [STATEMENT_LEASES_CLEAR] = "UPDATE deletions SET leased_until = 0 WHERE leased_until > ?1",
+
+    [STATEMENT_ERASURE] =
+        "SELECT (SELECT avatar_should_be_deleted FROM users WHERE id = ?1), "
+        "(SELECT deletion_requested_at FROM users WHERE id = ?1), "
+        "(SELECT count(*) FROM deletions WHERE user_id = ?1), "
+        "(SELECT count(*) FROM deletions WHERE user_id = ?1 AND state = 'blocked'), "
+        "(SELECT min(created_at) FROM deletions WHERE user_id = ?1 AND reason = 'user'), "
+        "(SELECT coalesce(sum(attempts), 0) FROM deletions WHERE user_id = ?1) + "
+        "(SELECT coalesce(sum(attempts), 0) FROM receipts WHERE user_id = ?1), "
+        "(SELECT requested_at FROM user_receipts WHERE user_id = ?1), "
+        "(SELECT coalesce(corrected_at, deleted_at) FROM user_receipts WHERE user_id = ?1)",
+    [STATEMENT_DELETION_PAGE] =
+        "SELECT " DELETION_COLUMNS " FROM deletions WHERE key > ?1 "
+        "AND (?2 IS NULL OR state = ?2) AND (?3 IS NULL OR error_class = ?3) "
+        "ORDER BY key LIMIT ?4",
+    [STATEMENT_BACKLOG] =
+        "SELECT coalesce(sum(state = 'pending' AND not_before <= t), 0), "
+        "coalesce(sum(state = 'blocked'), 0), "
+        "coalesce(sum(state = 'pending' AND not_before > t), 0), "
+        "coalesce(t - min(CASE WHEN not_before <= t THEN max(created_at, not_before) END), 0), "
+        "coalesce(min(due_at), 0), "
+        "(SELECT count(*) FROM users WHERE avatar_should_be_deleted = 1), t "
+        "FROM (SELECT " NOW " AS t) LEFT JOIN deletions ON true",
+};
+
+const char *statement_sql(enum statement statement)
+{
+    return texts[statement];
+}
