@@ -1,0 +1,103 @@
+/*
+ * engine_state: the engine from the inside, for the files that it is made of.
+ */
+#ifndef FALLBACK_ENGINE_STATE_H
+#define FALLBACK_ENGINE_STATE_H
+
+#include "fallback/engine.h"
+#include "fallback/pace.h"
+#include "fallback/page.h"
+
+/* Pages kept for requests that wait, beyond the configured ones: a backlog must not starve them. */
+#define INLINE_PAGES 2
+/* Sweeps at once; more are answered with the counts alone. */
+#define SWEEPS_MAX 32
+/* Keys handed over and not claimed yet; more are left to the timer and the sweep. */
+#define HANDED_MAX 4096
+#define PAGES_MAX  64
+/* Every page, sweep and single operation has one command under way at most, or two. */
+#define COMMANDS_MAX (2 * (PAGES_MAX + INLINE_PAGES) + 3 * SWEEPS_MAX + 32)
+
+/* How long a good look at the store's identity lasts (M3). */
+#define IDENTITY_FRESH_MS 60000
+/* Between two looks at a store that does not answer, or is not ours. */
+#define IDENTITY_RETRY_MS 1000
+/* Nobody sleeps longer (M1). */
+#define SLEEP_MAX_MS 60000
+/* After the database failed. */
+#define PAUSE_MS 1000
+
+struct engine {
+    struct engine_options options;
+    struct random random;
+    struct breaker breaker;
+    struct pace pace;
+    bool stopped;
+
+    struct engine_command commands[COMMANDS_MAX]; /* a ring */
+    size_t command_first, command_count;
+    struct waiters waiters;
+    struct waiter *answered; /* taken out as ENGINE_ANSWER, in no order */
+
+    struct page *pages;
+    size_t page_count;
+    size_t under_way; /* keys at the provider, or claimed on their way there */
+    size_t probes_failed;
+
+    char *handed[HANDED_MAX];
+    size_t handed_count;
+
+    /* Timer. */
+    bool woken, scanning;
+    int64_t scan_at;
+    int64_t forward_since; /* database time since which the backlog is pulled forward; 0: not */
+    int64_t marked_at;     /* when to look for marked users without deletions (R12) */
+    bool marking;
+    struct repository_op marked;
+
+    /* The store's identity. */
+    enum identity_verdict identity;
+    bool identity_known; /* it was good at least once */
+    bool checking;
+    bool check_closes; /* nothing to probe with: a good look closes the breaker */
+    int64_t good_at;   /* of the last good look; 0: look again before confirming */
+    int64_t good_since; /* database time of the last good look */
+    int64_t check_at;   /* not before */
+    char store_id[UUID_TEXT_SIZE];
+    bool reopening;
+    struct repository_op reopen;
+
+    int64_t database_ahead; /* database time less boot-time clock */
+
+    struct sweep *sweeps;
+    size_t sweep_count;
+};
+
+/* Queues a command. */
+void engine_command(struct engine *engine, struct engine_command command);
+
+static inline void engine_write(struct engine *engine, struct repository_op *op)
+{
+    engine_command(engine, (struct engine_command){.kind = ENGINE_WRITE, .repository = op});
+}
+
+/* Keys that may be claimed now: 0 while nothing may be sent, 1 for a probe. */
+size_t engine_room(const struct engine *engine, int64_t now);
+
+/*
+ * Takes a free page and queues its claim for at most `limit` rows. The caller fills the rest of
+ * page->repository.claim first through `claim`. NULL if there is no free page.
+ */
+struct page *engine_claim(struct engine *engine, int64_t now, const struct claim *claim,
+                          struct sweep *sweep);
+
+/* sweeping.c */
+void sweeping_begin(struct engine *engine, struct sweep *sweep);
+void sweeping_advance(struct engine *engine, int64_t now);
+void sweeping_claimed(struct sweep *sweep, const struct page *page, enum claim_kind kind);
+void sweeping_confirmed(struct engine *engine, struct sweep *sweep, const struct page *page);
+void sweeping_page_ended(struct sweep *sweep);
+void sweeping_read(struct engine *engine, struct sweep *sweep);
+void sweeping_stop(struct engine *engine);
+
+#endif

@@ -1,0 +1,46 @@
+/*
+ * identity: whose store is this? (design rules M3, P1)
+ *
+ * Deleting a missing key succeeds, so a wrong bucket would "erase" everything. A store therefore
+ * carries an object that names the store and the database it belongs to; nothing is confirmed
+ * unless that object was read not long ago. A store without one is adopted only while the
+ * database knows no store yet.
+ */
+#ifndef FALLBACK_IDENTITY_H
+#define FALLBACK_IDENTITY_H
+
+#include "base/error.h"
+#include "files/files.h"
+#include "repository/repository.h"
+
+enum identity_verdict {
+    IDENTITY_GOOD,
+    IDENTITY_UNANSWERED, /* the provider does not answer now: ask again later */
+    IDENTITY_REFUSED,    /* a definite no: no right, no bucket; or somebody else's store */
+};
+
+/* What to carry out next for a check under way. */
+enum identity_step { IDENTITY_STEP_FILES, IDENTITY_STEP_REPOSITORY, IDENTITY_STEP_END };
+
+/* One check: a flow whose steps others carry out (the operations embedded here). */
+struct identity_check {
+    char database_id[UUID_TEXT_SIZE];
+    char store_id[UUID_TEXT_SIZE]; /* the one the database knows, "" for none; out: the store's */
+    char fresh_store_id[UUID_TEXT_SIZE]; /* the id that a store gets if it has none yet */
+    int64_t timeout_ms;
+
+    enum { CHECK_READING, CHECK_CREATING, CHECK_ADOPTING } stage;
+    struct files_op files;
+    struct repository_op repository;
+
+    enum identity_verdict verdict; /* with IDENTITY_STEP_END */
+    struct error error;            /* why, unless good */
+};
+
+/* Begins a check; `now` is the boot-time clock's. */
+enum identity_step identity_check_begin(struct identity_check *check, int64_t now);
+
+/* The operation of the last step is done. */
+enum identity_step identity_check_next(struct identity_check *check, int64_t now);
+
+#endif
