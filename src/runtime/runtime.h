@@ -1,0 +1,90 @@
+/*
+ * runtime: carries out what the core commands.
+ *
+ * It owns the engine's thread, runs flows and sweeps over the repository and the files, and keeps
+ * watch on whose store the files are in. Everything here may be called from any thread.
+ */
+#ifndef RUNTIME_RUNTIME_H
+#define RUNTIME_RUNTIME_H
+
+#include "fallback/engine.h"
+#include "users/flow.h"
+
+struct runtime;
+
+struct runtime_options {
+    struct engine_options engine;
+    struct flow_settings flows;
+    int64_t delete_wait_ms;      /* how long a DELETE waits for the engine */
+    int64_t identity_timeout_ms; /* of one look at the store's identity */
+    const char *store_id;        /* the store that the database knows; "": none */
+};
+
+/* Starts the engine over both, which the caller closes after runtime_close. */
+int runtime_open(const struct runtime_options *options, struct repository *repository,
+                 struct files *files, struct runtime **ret_runtime, struct error *error);
+
+/*
+ * Waits for the first look at the store's identity. 0: good, or the store does not answer now
+ * (the service can start); -1: it refuses, or is not ours.
+ */
+int runtime_await_identity(struct runtime *runtime, struct error *error);
+
+/* Nothing new is claimed from here on, and everybody who waits is answered soon. */
+void runtime_quiesce(struct runtime *runtime);
+
+/* Ends what is under way and the engine's thread. No flow may be under way. NULL is allowed. */
+void runtime_close(struct runtime *runtime);
+
+/* A flow on its way. Embedded in the caller's state; must live until `done`. */
+struct flow_run {
+    struct flow flow;
+    void (*done)(struct flow_run *run); /* any thread; flow.result stands */
+    void *owner;                        /* the caller's */
+
+    struct runtime *runtime;
+    struct message waiting, handing;
+    size_t places; /* reserved in the engine's mailbox */
+    bool submitted, registered, ending;
+};
+
+const struct flow_settings *runtime_flow_settings(const struct runtime *runtime);
+
+/* Runs a flow that was set up. False, with nothing done, if there is no room: answer 503. */
+bool runtime_run_flow(struct runtime *runtime, struct flow_run *run);
+
+/* Carries out one writing operation; op->done is called. False if there is no room. */
+bool runtime_write(struct runtime *runtime, struct repository_op *op);
+/* Answers a reading operation before it returns. */
+void runtime_read(struct runtime *runtime, struct repository_op *op);
+/* Hands a reading operation (GET) to the files thread; op->done is called. False: no room. */
+bool runtime_fetch(struct runtime *runtime, struct files_op *op);
+
+/* A sweep on its way. Embedded in the caller's state; must live until `ended`. */
+struct sweep_run {
+    struct sweep sweep;
+    void (*progressed)(struct sweep_run *run); /* the engine's thread; may be NULL */
+    void (*ended)(struct sweep_run *run);      /* the engine's thread */
+    void *owner;                               /* the caller's */
+    struct message message;
+};
+
+bool runtime_run_sweep(struct runtime *runtime, struct sweep_run *run);
+
+/* Something may be due: the engine looks, if its timer is on. */
+void runtime_wake(struct runtime *runtime);
+
+/* What can be seen from outside, at one instant. */
+struct runtime_status {
+    enum breaker_state breaker;
+    enum identity_verdict identity;
+    bool takes_uploads;
+    char store_id[UUID_TEXT_SIZE];
+    char trouble[ERROR_TEXT_SIZE]; /* why the identity is not good; "": it is */
+    int64_t started_at, last_sweep_at; /* wall clock; 0: no sweep yet */
+    int64_t sweeps;
+};
+
+void runtime_status_get(struct runtime *runtime, struct runtime_status *ret_status);
+
+#endif
