@@ -1,0 +1,40 @@
+/*
+ * exchange: a request from the inside, for the server that drives it.
+ */
+#ifndef HTTP_EXCHANGE_H
+#define HTTP_EXCHANGE_H
+
+#include "base/buffer.h"
+#include "http/request.h"
+#include "http/server.h"
+
+#include <microhttpd.h>
+#include <stdatomic.h>
+
+#define REQUEST_PARAMETERS_MAX 2
+#define REQUEST_HEADERS_MAX    12
+
+struct request {
+    struct MHD_Connection *connection;
+    const char *method;
+    void *context;
+    atomic_size_t *suspended; /* the server's count */
+    const struct route *route;
+    char *parameters[REQUEST_PARAMETERS_MAX]; /* owned */
+    struct buffer body;
+    bool body_refused; /* longer than allowed: read on, but not kept */
+
+    void *state;
+    void (*release)(void *state);
+    request_handler *next; /* after a suspension */
+
+    struct {
+        const char *name; /* constant text */
+        char value[160];
+    } headers[REQUEST_HEADERS_MAX];
+    size_t header_count;
+    bool replied;
+    enum MHD_Result queued; /* what queueing the reply said */
+};
+
+#endif

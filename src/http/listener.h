@@ -1,0 +1,20 @@
+/*
+ * listener: a listening socket for an address as it is typed.
+ */
+#ifndef HTTP_LISTENER_H
+#define HTTP_LISTENER_H
+
+#include "base/error.h"
+
+#define LISTENER_ADDRESS_SIZE 64
+
+/*
+ * Binds "127.0.0.1:8080" or "[::1]:8080" (numbers only; port 0: any free one) and listens.
+ * `ret_address` gets the address with the port that was bound. ERROR_USAGE: malformed;
+ * ERROR_UNAVAILABLE: in use, or not an address of this machine.
+ */
+int listener_open(const char *address, int *ret_socket,
+                  char ret_address[static LISTENER_ADDRESS_SIZE], struct error *error);
+void listener_close(int socket);
+
+#endif

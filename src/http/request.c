@@ -1,0 +1,227 @@
+#include "http/request.h"
+
+#include "http/exchange.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* Seconds after which a refusal for want of room is worth another try. */
+#define RETRY_AFTER_S "1"
+
+void *request_context(const struct request *request)
+{
+    return request->context;
+}
+
+const char *request_method(const struct request *request)
+{
+    return request->method;
+}
+
+const char *request_parameter(const struct request *request, size_t place)
+{
+    return request->parameters[place];
+}
+
+const char *request_query(const struct request *request, const char *name)
+{
+    const char *value = NULL;
+    size_t length = 0;
+    if (MHD_lookup_connection_value_n(request->connection, MHD_GET_ARGUMENT_KIND, name,
+                                      strlen(name), &value, &length) != MHD_YES)
+        return NULL;
+    return value ? value : "";
+}
+
+struct query_check {
+    const char *const *names;
+    char unknown[64];
+    unsigned seen; /* a bit for each name */
+};
+
+static enum MHD_Result query_check_one(void *data, enum MHD_ValueKind kind, const char *name,
+                                       const char *value)
+{
+    (void)kind;
+    (void)value;
+    struct query_check *check = data;
+    for (unsigned i = 0; check->names[i]; i++) {
+        if (strcmp(check->names[i], name) == 0 && !(check->seen & 1u << i)) {
+            check->seen |= 1u << i;
+            return MHD_YES;
+        }
+    }
+    snprintf(check->unknown, sizeof check->unknown, "%s", name);
+    return MHD_NO;
+}
+
+bool request_refuse_unknown_query(struct request *request, const char *const *names)
+{
+    struct query_check check = {.names = names};
+    MHD_get_connection_values(request->connection, MHD_GET_ARGUMENT_KIND, query_check_one,
+                              &check);
+    if (!*check.unknown)
+        return false;
+    request_reply_error(request, 400, "the query parameter \"%s\" is unknown or given twice",
+                        check.unknown);
+    return true;
+}
+
+const char *request_header(const struct request *request, const char *name)
+{
+    return MHD_lookup_connection_value(request->connection, MHD_HEADER_KIND, name);
+}
+
+const unsigned char *request_body(const struct request *request, size_t *ret_length)
+{
+    *ret_length = request->body.length;
+    return (const unsigned char *)(request->body.bytes ? request->body.bytes : "");
+}
+
+void request_keep(struct request *request, void *state, void (*release)(void *state))
+{
+    request->state = state;
+    request->release = release;
+}
+
+void *request_state(const struct request *request)
+{
+    return request->state;
+}
+
+void request_suspend(struct request *request, request_handler *next)
+{
+    request->next = next;
+    atomic_fetch_add(request->suspended, 1);
+    MHD_suspend_connection(request->connection);
+}
+
+void request_resume(struct request *request)
+{
+    atomic_size_t *suspended = request->suspended;
+    MHD_resume_connection(request->connection);
+    atomic_fetch_sub(suspended, 1);
+}
+
+void request_set_header(struct request *request, const char *name, const char *value)
+{
+    if (request->header_count == REQUEST_HEADERS_MAX)
+        return;
+    request->headers[request->header_count].name = name;
+    snprintf(request->headers[request->header_count].value,
+             sizeof request->headers[request->header_count].value, "%s", value);
+    request->header_count++;
+}
+
+void request_reply_response(struct request *request, int status, struct MHD_Response *response)
+{
+    if (!response) {
+        /* Without memory for a reply, none can be sent: the connection ends. */
+        request->replied = true;
+        request->queued = MHD_NO;
+        return;
+    }
+    if (!request->replied) {
+        request->replied = true;
+        request->queued = MHD_YES;
+        for (size_t i = 0; i < request->header_count; i++) {
+            if (MHD_add_response_header(response, request->headers[i].name,
+                                        request->headers[i].value) != MHD_YES)
+                request->queued = MHD_NO;
+        }
+        if (request->queued == MHD_YES)
+            request->queued = MHD_queue_response(request->connection, (unsigned)status, response);
+    }
+    MHD_destroy_response(response);
+}
+
+void request_reply_bytes(struct request *request, int status, void *bytes, size_t length)
+{
+    struct MHD_Response *response =
+        MHD_create_response_from_buffer(length, bytes, MHD_RESPMEM_MUST_FREE);
+    if (!response)
+        free(bytes);
+    request_reply_response(request, status, response);
+}
+
+void request_reply_empty(struct request *request, int status)
+{
+    request_reply_response(
+        request, status, MHD_create_response_from_buffer(0, "", MHD_RESPMEM_PERSISTENT));
+}
+
+void request_reply_json(struct request *request, int status, json_t *body)
+{
+    static char no_memory[] =
+        "{\"status\":\"InternalServer\",\"message\":\"out of memory; try again\"}";
+    request_set_header(request, "Content-Type", "application/json");
+    request_set_header(request, "Cache-Control", "no-store");
+    char *text = body ? json_dumps(body, JSON_COMPACT) : NULL;
+    json_decref(body);
+    if (text)
+        request_reply_bytes(request, status, text, strlen(text));
+    else
+        request_reply_response(request, 500,
+                               MHD_create_response_from_buffer(sizeof no_memory - 1, no_memory,
+                                                               MHD_RESPMEM_PERSISTENT));
+}
+
+void request_reply_data(struct request *request, int status, json_t *data)
+{
+    request_reply_json(request, status, json_pack("{s:s, s:o}", "status", "ok", "data", data));
+}
+
+static const char *status_name(int status)
+{
+    static const struct {
+        int status;
+        const char *name;
+    } names[] = {
+        {400, "BadRequest"},         {401, "Unauthorized"},
+        {403, "Forbidden"},          {404, "NotFound"},
+        {405, "MethodNotAllowed"},   {406, "NotAcceptable"},
+        {408, "RequestTimeout"},     {409, "Conflict"},
+        {411, "LengthRequired"},     {412, "PreconditionFailed"},
+        {413, "PayloadTooLarge"},    {414, "UriTooLong"},
+        {415, "UnsupportedMediaType"}, {416, "RangeNotSatisfiable"},
+        {422, "Unprocessable"},      {429, "TooManyRequests"},
+        {431, "HeadersTooLarge"},    {501, "NotImplemented"},
+        {503, "Unavailable"},
+    };
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        if (names[i].status == status)
+            return names[i].name;
+    }
+    return "InternalServer";
+}
+
+void request_reply_error(struct request *request, int status, const char *format, ...)
+{
+    char message[400];
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(message, sizeof message, format, arguments);
+    va_end(arguments);
+    json_t *text = json_string(message);
+    /* What a message quotes of the caller may be no UTF-8, or be cut inside a character. */
+    if (!text)
+        text = json_string("the request is malformed");
+    request_reply_json(
+        request, status,
+        json_pack("{s:s, s:o}", "status", status_name(status), "message", text));
+}
+
+void request_reply_fields(struct request *request, json_t *fields)
+{
+    request_reply_json(request, 422,
+                       json_pack("{s:s, s:s, s:o}", "status", status_name(422), "message",
+                                 "the fields below have to be changed", "fields", fields));
+}
+
+void request_reply_unavailable(struct request *request, const char *reason)
+{
+    request_set_header(request, "Retry-After", RETRY_AFTER_S);
+    request_reply_error(request, 503, "%s", reason);
+}

@@ -1,0 +1,84 @@
+/*
+ * request: one HTTP request from its head to its reply.
+ *
+ * A handler runs on an HTTP thread and never waits: it replies, or it suspends the request, hands
+ * it to others, and names the function that is to go on. Whoever finishes calls request_resume,
+ * once; the function then runs on an HTTP thread again.
+ */
+#ifndef HTTP_REQUEST_H
+#define HTTP_REQUEST_H
+
+#include <jansson.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct request;
+struct MHD_Response;
+
+typedef void request_handler(struct request *request);
+
+/* What the server was given as the handlers' context. */
+void *request_context(const struct request *request);
+
+const char *request_method(const struct request *request);
+
+/* The value of a `{…}` in the route, by its place from 0; decoded. Never NULL for a place there is. */
+const char *request_parameter(const struct request *request, size_t place);
+
+/* The value of `name` in the query, or NULL; "" if it has none. */
+const char *request_query(const struct request *request, const char *name);
+
+/*
+ * Refuses the request (400) if the query has a name that is not among `names` (ended by NULL), or
+ * one twice. True if it did.
+ */
+bool request_refuse_unknown_query(struct request *request, const char *const *names);
+
+const char *request_header(const struct request *request, const char *name); /* NULL: not there */
+
+/* The whole body; `ret_length` in bytes. */
+const unsigned char *request_body(const struct request *request, size_t *ret_length);
+
+/* What a handler keeps across a suspension; `release` is called with it at the end. */
+void request_keep(struct request *request, void *state, void (*release)(void *state));
+void *request_state(const struct request *request);
+
+/* Suspends the request before it is handed to others; `next` goes on after request_resume. */
+void request_suspend(struct request *request, request_handler *next);
+
+/* Any thread, exactly once after each suspension. */
+void request_resume(struct request *request);
+
+/*
+ * Replies. One for each request; what comes after the first is ignored. A header is kept until
+ * the reply: set it before.
+ */
+void request_set_header(struct request *request, const char *name, const char *value);
+
+/* {"status":"ok","data":…}; takes `data`. Without memory the reply is a 500. */
+void request_reply_data(struct request *request, int status, json_t *data);
+
+/* The whole body as it is; takes `body`. */
+void request_reply_json(struct request *request, int status, json_t *body);
+
+/* {"status":"BadRequest","message":…} with the name that goes with `status`. */
+void request_reply_error(struct request *request, int status, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+
+/* 422 with `fields`: [{"field","message"}]; takes `fields`. */
+void request_reply_fields(struct request *request, json_t *fields);
+
+/* 503 with Retry-After: `reason` says what cannot be done now. */
+void request_reply_unavailable(struct request *request, const char *reason);
+
+/* Bytes that were allocated; takes them. */
+void request_reply_bytes(struct request *request, int status, void *bytes, size_t length);
+
+/* No body. */
+void request_reply_empty(struct request *request, int status);
+
+/* A response made elsewhere (a stream); takes it. */
+void request_reply_response(struct request *request, int status, struct MHD_Response *response);
+
+#endif

@@ -1,0 +1,48 @@
+/*
+ * server: one listener with its routes, on libmicrohttpd.
+ */
+#ifndef HTTP_SERVER_H
+#define HTTP_SERVER_H
+
+#include "base/error.h"
+#include "http/auth.h"
+#include "http/request.h"
+
+#include <stdatomic.h>
+
+struct route {
+    const char *method;  /* "GET" answers HEAD too */
+    const char *pattern; /* "/api/users/{id}"; a part in braces matches one path segment */
+    request_handler *handler;
+    size_t body_limit; /* bytes; 0: the route has no use for a body */
+    bool open;         /* no credential is asked for */
+    /* Called before the body is read; a reply refuses it. NULL: nothing to check. */
+    request_handler *admit;
+};
+
+struct server_options {
+    int socket; /* a listening one (http/listener.h); the server's from here on, also on failure */
+    const struct route *routes;
+    size_t route_count;
+    const struct auth *auth; /* NULL: nobody is asked for a credential */
+    void *context;
+    unsigned threads;
+    const atomic_bool *stopping; /* while true every request is answered 503; may be NULL */
+};
+
+struct server;
+
+/* Serves what comes in on the socket. ERROR_UNAVAILABLE without threads. */
+int server_open(const struct server_options *options, struct server **ret_server,
+                struct error *error);
+
+/* No new connection is accepted from here on. NULL is allowed. */
+void server_quiesce(struct server *server);
+
+/* Requests that are suspended now. */
+size_t server_suspended(const struct server *server);
+
+/* Ends all connections; none may be suspended. NULL is allowed. */
+void server_close(struct server *server);
+
+#endif
