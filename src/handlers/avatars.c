@@ -1,0 +1,250 @@
+#include "handlers/avatars.h"
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "config/limits.h"
+#include "handlers/erasures.h"
+#include "handlers/service.h"
+#include "handlers/user_json.h"
+#include "users/deleting.h"
+#include "users/image.h"
+#include "users/uploading.h"
+
+#include <openssl/evp.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* How long a reader waits for the provider. Milliseconds. */
+#define FETCH_TIMEOUT_MS 10000
+
+struct avatar_state {
+    struct service *service;
+    struct flow_run run; /* PUT and DELETE */
+    struct files_op fetch; /* GET */
+    struct user user;
+    bool fetched_again;
+};
+
+static void state_free(void *data)
+{
+    struct avatar_state *state = data;
+    repository_op_deinit(&state->run.flow.op);
+    buffer_deinit(&state->fetch.body);
+    atomic_fetch_sub(&state->service->images, 1);
+    free(state);
+}
+
+void avatars_admit(struct request *request)
+{
+    struct service *service = request_context(request);
+    if (atomic_fetch_add(&service->images, 1) >= LIMIT_IMAGES) {
+        atomic_fetch_sub(&service->images, 1);
+        request_reply_unavailable(request, "too many images are under way; try again");
+        return;
+    }
+    struct avatar_state *state = calloc(1, sizeof *state);
+    if (!state) {
+        atomic_fetch_sub(&service->images, 1);
+        request_reply_error(request, 500, "out of memory; try again");
+        return;
+    }
+    state->service = service;
+    request_keep(request, state, state_free);
+}
+
+static void avatars_put_end(struct request *request)
+{
+    struct avatar_state *state = request_state(request);
+    const struct flow *flow = &state->run.flow;
+    switch (flow->result) {
+    case FLOW_NOT_FOUND:
+        request_reply_error(request, 404, "there is no user with this id");
+        return;
+    case FLOW_DONE:
+        break;
+    default:
+        request_reply_unavailable(request, flow->why);
+        return;
+    }
+    memcpy(state->user.id, flow->op.id, sizeof state->user.id);
+    state->user.avatar = flow->op.user.avatar;
+    request_reply_data(request, flow->op.keys.count ? 200 : 201,
+                       json_pack("{s:o}", "avatar", user_json_encode_avatar(&state->user)));
+}
+
+static int sha256_format(const unsigned char *bytes, size_t length,
+                         char text[static SHA256_TEXT_SIZE])
+{
+    unsigned char digest[32];
+    if (EVP_Digest(bytes, length, digest, NULL, EVP_sha256(), NULL) != 1)
+        return -1;
+    for (size_t i = 0; i < sizeof digest; i++)
+        snprintf(text + 2 * i, 3, "%02x", digest[i]);
+    return 0;
+}
+
+/* Describes the body as a new avatar; false, with a reply, if it is none. */
+static bool avatar_describe(struct request *request, const unsigned char *bytes, size_t length,
+                            struct avatar *avatar)
+{
+    const char *content_type = "";
+    switch (image_inspect(bytes, length, &content_type)) {
+    case IMAGE_GOOD:
+        break;
+    case IMAGE_UNKNOWN:
+        request_reply_error(request, 415, "the body is no image: send a PNG, JPEG, WebP or GIF");
+        return false;
+    case IMAGE_DAMAGED:
+        request_reply_error(request, 422, "the image (%s) is damaged or cut short",
+                            content_type);
+        return false;
+    }
+    char id[UUID_TEXT_SIZE];
+    uuid_generate(id);
+    snprintf(avatar->key, sizeof avatar->key, FILES_AVATAR_PREFIX "%s", id);
+    snprintf(avatar->content_type, sizeof avatar->content_type, "%s", content_type);
+    avatar->bytes = (int64_t)length;
+    if (sha256_format(bytes, length, avatar->sha256) == 0)
+        return true;
+    request_reply_error(request, 500, "the image cannot be hashed");
+    return false;
+}
+
+void avatars_put(struct request *request)
+{
+    struct avatar_state *state = request_state(request);
+    struct flow *flow = &state->run.flow;
+    struct runtime_status status;
+    size_t length;
+    const unsigned char *bytes = request_body(request, &length);
+    if (!service_read_id(request, flow->op.id) ||
+        !avatar_describe(request, bytes, length, &flow->op.user.avatar))
+        return;
+    runtime_status_get(state->service->runtime, &status);
+    if (!status.takes_uploads) {
+        request_reply_unavailable(request, "images cannot be stored now; try again");
+        return;
+    }
+    memcpy(flow->op.user.avatar.store_id, status.store_id, UUID_TEXT_SIZE);
+    uploading_init(flow, runtime_flow_settings(state->service->runtime), bytes);
+    service_run_flow(request, &state->run, avatars_put_end);
+}
+
+/* Reads the user into the state; false, with a reply, if it cannot be. */
+static bool user_load(struct request *request, struct avatar_state *state)
+{
+    struct repository_op op = {.verb = USER_GET};
+    if (!service_read_id(request, op.id))
+        return false;
+    runtime_read(state->service->runtime, &op);
+    if (op.outcome == REPOSITORY_OK) {
+        state->user = op.user;
+        return true;
+    }
+    if (op.outcome == REPOSITORY_NOT_FOUND)
+        request_reply_error(request, 404, "there is no user with this id");
+    else
+        request_reply_unavailable(request, "the database cannot be read now; try again");
+    return false;
+}
+
+static void image_reply(struct request *request, struct avatar_state *state)
+{
+    char tag[SHA256_TEXT_SIZE + 2];
+    snprintf(tag, sizeof tag, "\"%s\"", state->user.avatar.sha256);
+    request_set_header(request, "ETag", tag);
+    request_set_header(request, "Content-Type",
+                       *state->user.avatar.content_type ? state->user.avatar.content_type
+                                                        : "application/octet-stream");
+    request_set_header(request, "X-Content-Type-Options", "nosniff");
+    request_set_header(request, "Content-Security-Policy", "sandbox; default-src 'none'");
+    request_set_header(request, "Content-Disposition", "inline; filename=\"avatar\"");
+    request_set_header(request, "Cache-Control", "private, no-cache");
+    const char *known = request_header(request, "If-None-Match");
+    if (known && (strcmp(known, "*") == 0 || strstr(known, tag))) {
+        request_reply_empty(request, 304);
+        return;
+    }
+    size_t length = state->fetch.body.length;
+    char *bytes = buffer_take(&state->fetch.body);
+    request_reply_bytes(request, 200, bytes, length);
+}
+
+static void image_fetch(struct request *request, struct avatar_state *state);
+
+static void image_fetched(struct request *request)
+{
+    struct avatar_state *state = request_state(request);
+    const struct files_answer *answer = &state->fetch.answer;
+    if (files_answer_is_ok(answer)) {
+        image_reply(request, state);
+        return;
+    }
+    if (answer->status != 404 || strcmp(answer->code, "NoSuchBucket") == 0) {
+        request_reply_unavailable(request, "the image cannot be read now; try again");
+        return;
+    }
+    /* Replaced while it was read? The pointer is read again, once (C4). */
+    char key[OBJECT_KEY_SIZE];
+    memcpy(key, state->user.avatar.key, sizeof key);
+    if (!user_load(request, state))
+        return;
+    bool changed = strcmp(key, state->user.avatar.key) != 0;
+    if (changed && *state->user.avatar.key && !state->fetched_again) {
+        state->fetched_again = true;
+        image_fetch(request, state);
+        return;
+    }
+    if (!changed)
+        log_error("an object that a user points at is not there", log_text("key", key));
+    request_reply_error(request, 404, "the user has no avatar");
+}
+
+static void fetch_done(struct files_op *op)
+{
+    request_resume(op->owner);
+}
+
+static void image_fetch(struct request *request, struct avatar_state *state)
+{
+    buffer_deinit(&state->fetch.body);
+    state->fetch = (struct files_op){.verb = FILES_GET,
+                                     .key = state->user.avatar.key,
+                                     .deadline_ms = clock_boot_ms() + FETCH_TIMEOUT_MS,
+                                     .done = fetch_done,
+                                     .owner = request};
+    buffer_init(&state->fetch.body, LIMIT_AVATAR_OPTION_BYTES);
+    request_suspend(request, image_fetched);
+    if (!runtime_fetch(state->service->runtime, &state->fetch)) {
+        state->fetch.answer.status = 503;
+        request_resume(request);
+    }
+}
+
+void avatars_get(struct request *request)
+{
+    struct avatar_state *state = request_state(request);
+    if (!user_load(request, state))
+        return;
+    if (*state->user.avatar.key)
+        image_fetch(request, state);
+    else
+        request_reply_error(request, 404, "the user has no avatar");
+}
+
+static void avatars_delete_end(struct request *request)
+{
+    struct avatar_state *state = request_state(request);
+    erasures_reply(request, &state->run.flow, state->run.flow.op.id);
+}
+
+void avatars_delete(struct request *request)
+{
+    struct avatar_state *state = request_state(request);
+    if (!user_load(request, state))
+        return;
+    deleting_init_avatar(&state->run.flow, runtime_flow_settings(state->service->runtime),
+                         state->user.id, state->user.avatar.key);
+    service_run_flow(request, &state->run, avatars_delete_end);
+}

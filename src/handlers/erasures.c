@@ -1,0 +1,54 @@
+#include "handlers/erasures.h"
+
+#include "handlers/service.h"
+
+#include <stdio.h>
+
+void erasures_reply(struct request *request, const struct flow *flow, const char *id)
+{
+    switch (flow->result) {
+    case FLOW_NOT_FOUND:
+        request_reply_error(request, 404, "there is no user with this id");
+        return;
+    case FLOW_DONE:
+        request_reply_data(request, 200,
+                           json_pack("{s:s, s:s}", "id", id, "state", "deleted"));
+        return;
+    case FLOW_PENDING: {
+        char location[sizeof "/api/deletions/" + UUID_TEXT_SIZE];
+        snprintf(location, sizeof location, "/api/deletions/%s", id);
+        request_set_header(request, "Location", location);
+        request_reply_data(request, 202,
+                           json_pack("{s:s, s:s}", "id", id, "state", "pending"));
+        return;
+    }
+    default:
+        request_reply_unavailable(request, flow->why);
+    }
+}
+
+void erasures_get(struct request *request)
+{
+    static const char *const names[] = {[ERASURE_PENDING] = "pending",
+                                        [ERASURE_BLOCKED] = "blocked",
+                                        [ERASURE_DELETED] = "deleted"};
+    struct service *service = request_context(request);
+    struct repository_op op = {.verb = ERASURE_GET};
+    if (!service_read_id(request, op.id))
+        return;
+    runtime_read(service->runtime, &op);
+    if (op.outcome != REPOSITORY_OK) {
+        request_reply_unavailable(request, "the database cannot be read now; try again");
+        return;
+    }
+    if (op.erasure.state == ERASURE_NONE) {
+        request_reply_error(request, 404, "no deletion of a user with this id was asked for");
+        return;
+    }
+    request_reply_data(request, 200,
+                       json_pack("{s:s, s:s, s:o, s:o, s:I}", "id", op.id, "state",
+                                 names[op.erasure.state], "requestedAt",
+                                 service_time(op.erasure.requested_at), "deletedAt",
+                                 service_time(op.erasure.deleted_at), "attempts",
+                                 (json_int_t)op.erasure.attempts));
+}

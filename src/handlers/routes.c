@@ -1,0 +1,51 @@
+#include "config/limits.h"
+#include "handlers/avatars.h"
+#include "handlers/deletions.h"
+#include "handlers/erasures.h"
+#include "handlers/fallback.h"
+#include "handlers/health.h"
+#include "handlers/service.h"
+#include "handlers/status.h"
+#include "handlers/users.h"
+
+#include <assert.h>
+#include <string.h>
+
+#define JSON LIMIT_JSON_BODY_BYTES
+
+size_t routes_public(const struct service *service, struct route routes[static ROUTES_MAX])
+{
+    size_t image = service->avatar_limit;
+    const struct route table[] = {
+        {"GET", "/api/health", health_get, .open = true},
+        {"GET", "/api/ready", ready_get, .open = true},
+        {"POST", "/api/users", users_post, .body_limit = JSON},
+        {"GET", "/api/users", users_list},
+        {"GET", "/api/users/{id}", users_get},
+        {"PUT", "/api/users/{id}", users_put, .body_limit = JSON},
+        {"DELETE", "/api/users/{id}", users_delete},
+        {"PUT", "/api/users/{id}/avatar", avatars_put, image, .admit = avatars_admit},
+        {"GET", "/api/users/{id}/avatar", avatars_get, .admit = avatars_admit},
+        {"DELETE", "/api/users/{id}/avatar", avatars_delete, .admit = avatars_admit},
+        {"GET", "/api/deletions/{id}", erasures_get},
+    };
+    static_assert(sizeof table / sizeof *table <= ROUTES_MAX, "too many routes");
+    memcpy(routes, table, sizeof table);
+    return sizeof table / sizeof *table;
+}
+
+size_t routes_private(const struct service *service, struct route routes[static ROUTES_MAX])
+{
+    (void)service;
+    const struct route table[] = {
+        {"GET", "/api/health", health_get, .open = true},
+        {"DELETE", "/api/users/fallback", fallback_delete},
+        {"GET", "/api/deletions", deletions_list},
+        {"POST", "/api/deletions", deletions_post, .body_limit = JSON},
+        {"POST", "/api/deletions/retry", deletions_retry, .body_limit = JSON},
+        {"GET", "/api/status", status_get},
+    };
+    static_assert(sizeof table / sizeof *table <= ROUTES_MAX, "too many routes");
+    memcpy(routes, table, sizeof table);
+    return sizeof table / sizeof *table;
+}

@@ -1,0 +1,117 @@
+#include "handlers/service.h"
+
+#include "base/clock.h"
+#include "config/limits.h"
+#include "config/options.h"
+
+#include <string.h>
+#include <strings.h>
+
+static void flow_done(struct flow_run *run)
+{
+    request_resume(run->owner);
+}
+
+void service_run_flow(struct request *request, struct flow_run *run, request_handler *next)
+{
+    struct service *service = request_context(request);
+    run->done = flow_done;
+    run->owner = request;
+    /* Suspended first: the flow may have ended before runtime_run_flow returns. */
+    request_suspend(request, next);
+    if (!runtime_run_flow(service->runtime, run)) {
+        run->flow.result = FLOW_UNAVAILABLE;
+        run->flow.why = "too many requests are under way; try again";
+        request_resume(request);
+    }
+}
+
+bool service_read_id(struct request *request, char ret_id[static UUID_TEXT_SIZE])
+{
+    if (uuid_parse(request_parameter(request, 0), ret_id))
+        return true;
+    request_reply_error(request, 404, "there is no user with this id");
+    return false;
+}
+
+bool service_read_limit(struct request *request, int64_t *ret_limit)
+{
+    const char *text = request_query(request, "limit");
+    *ret_limit = LIMIT_PAGE_ITEMS_PRESET;
+    if (!text || (number_parse(text, ret_limit) == 0 && *ret_limit >= 1 &&
+                  *ret_limit <= LIMIT_PAGE_ITEMS))
+        return true;
+    request_reply_error(request, 400, "limit must be a whole number from 1 to %d",
+                        LIMIT_PAGE_ITEMS);
+    return false;
+}
+
+/* Refuses deep nesting before the parser recurses into it. */
+static bool depth_holds(const unsigned char *bytes, size_t length)
+{
+    int depth = 0;
+    bool quoted = false;
+    for (size_t i = 0; i < length; i++) {
+        if (quoted && bytes[i] == '\\')
+            i++;
+        else if (bytes[i] == '"')
+            quoted = !quoted;
+        else if (!quoted && (bytes[i] == '{' || bytes[i] == '['))
+            depth++;
+        else if (!quoted && (bytes[i] == '}' || bytes[i] == ']'))
+            depth--;
+        if (depth > LIMIT_JSON_DEPTH)
+            return false;
+    }
+    return true;
+}
+
+static bool type_is_json(const char *type)
+{
+    static const char json[] = "application/json";
+    size_t length = sizeof json - 1;
+    return !type || (strncasecmp(type, json, length) == 0 &&
+                     (type[length] == '\0' || type[length] == ';' || type[length] == ' '));
+}
+
+json_t *service_read_object(struct request *request)
+{
+    size_t length;
+    const unsigned char *bytes = request_body(request, &length);
+    if (!type_is_json(request_header(request, "Content-Type"))) {
+        request_reply_error(request, 415, "send JSON with Content-Type: application/json");
+        return NULL;
+    }
+    if (!depth_holds(bytes, length)) {
+        request_reply_error(request, 400, "the JSON is nested deeper than %d levels",
+                            LIMIT_JSON_DEPTH);
+        return NULL;
+    }
+    json_error_t fault;
+    json_t *object = json_loadb((const char *)bytes, length, JSON_REJECT_DUPLICATES, &fault);
+    if (!object) {
+        request_reply_error(request, 400, "the body is not valid JSON: line %d, column %d: %s",
+                            fault.line, fault.column, fault.text);
+        return NULL;
+    }
+    if (!json_is_object(object)) {
+        json_decref(object);
+        request_reply_error(request, 400, "the body must be a JSON object");
+        return NULL;
+    }
+    return object;
+}
+
+json_t *service_time(int64_t time)
+{
+    char text[CLOCK_TEXT_SIZE];
+    if (time == 0)
+        return json_null();
+    clock_format_utc(time, text);
+    return json_string(text);
+}
+
+json_t *service_text(const char *text)
+{
+    return *text ? json_string(text) : json_null();
+}

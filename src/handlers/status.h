@@ -1,0 +1,11 @@
+/*
+ * status: /api/status, the numbers of a page for people.
+ */
+#ifndef HANDLERS_STATUS_H
+#define HANDLERS_STATUS_H
+
+#include "http/request.h"
+
+void status_get(struct request *request);
+
+#endif

@@ -1,0 +1,193 @@
+#include "handlers/users.h"
+
+#include "config/limits.h"
+#include "config/options.h"
+#include "handlers/erasures.h"
+#include "handlers/service.h"
+#include "handlers/user_json.h"
+#include "users/adding.h"
+#include "users/deleting.h"
+#include "users/updating.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static void run_free(void *state)
+{
+    struct flow_run *run = state;
+    repository_op_deinit(&run->flow.op);
+    free(run);
+}
+
+/* The state of a request that runs a flow; NULL, with a reply, without memory. */
+static struct flow_run *run_new(struct request *request)
+{
+    struct flow_run *run = calloc(1, sizeof *run);
+    if (run)
+        request_keep(request, run, run_free);
+    else
+        request_reply_error(request, 500, "out of memory; try again");
+    return run;
+}
+
+/* Reads the user in the body; false, with a reply, if it is not one. */
+static bool user_read(struct request *request, struct user *user)
+{
+    json_t *object = service_read_object(request);
+    if (!object)
+        return false;
+    json_t *faults = user_json_decode(object, user);
+    json_decref(object);
+    if (faults && json_array_size(faults) == 0) {
+        json_decref(faults);
+        return true;
+    }
+    if (faults)
+        request_reply_fields(request, faults);
+    else
+        request_reply_error(request, 500, "out of memory; try again");
+    return false;
+}
+
+static void version_set_header(struct request *request, const struct user *user)
+{
+    char tag[32];
+    snprintf(tag, sizeof tag, "\"%lld\"", (long long)user->version);
+    request_set_header(request, "ETag", tag);
+}
+
+static void users_post_end(struct request *request)
+{
+    struct flow_run *run = request_state(request);
+    const struct user *user = &run->flow.op.user;
+    if (run->flow.result == FLOW_UNAVAILABLE) {
+        request_reply_unavailable(request, run->flow.why);
+        return;
+    }
+    if (run->flow.result != FLOW_DONE) {
+        request_reply_error(request, 500, "the new id was taken; try again");
+        return;
+    }
+    char location[sizeof "/api/users/" + UUID_TEXT_SIZE];
+    snprintf(location, sizeof location, "/api/users/%s", user->id);
+    request_set_header(request, "Location", location);
+    version_set_header(request, user);
+    request_reply_data(request, 201, user_json_encode(user));
+}
+
+void users_post(struct request *request)
+{
+    struct service *service = request_context(request);
+    struct flow_run *run = run_new(request);
+    if (!run || !user_read(request, &run->flow.op.user))
+        return;
+    uuid_generate(run->flow.op.user.id);
+    adding_init(&run->flow, runtime_flow_settings(service->runtime));
+    service_run_flow(request, run, users_post_end);
+}
+
+void users_list(struct request *request)
+{
+    struct service *service = request_context(request);
+    struct repository_op op = {.verb = USER_LIST};
+    const char *cursor = request_query(request, "cursor");
+    if (request_refuse_unknown_query(request, (const char *const[]){"limit", "cursor", NULL}) ||
+        !service_read_limit(request, &op.limit))
+        return;
+    if (cursor && *cursor && !uuid_parse(cursor, op.cursor)) {
+        request_reply_error(request, 400, "cursor must be the \"next\" of the page before");
+        return;
+    }
+    runtime_read(service->runtime, &op);
+    if (op.outcome != REPOSITORY_OK) {
+        request_reply_unavailable(request, "the database cannot be read now; try again");
+    } else {
+        json_t *items = json_array();
+        for (size_t i = 0; i < op.user_count; i++)
+            json_array_append_new(items, user_json_encode(&op.users[i]));
+        json_t *next = op.more ? json_string(op.users[op.user_count - 1].id) : json_null();
+        request_reply_data(request, 200, json_pack("{s:o, s:o}", "items", items, "next", next));
+    }
+    repository_op_deinit(&op);
+}
+
+void users_get(struct request *request)
+{
+    struct service *service = request_context(request);
+    struct repository_op op = {.verb = USER_GET};
+    if (!service_read_id(request, op.id))
+        return;
+    runtime_read(service->runtime, &op);
+    if (op.outcome == REPOSITORY_FAILED) {
+        request_reply_unavailable(request, "the database cannot be read now; try again");
+    } else if (op.outcome == REPOSITORY_NOT_FOUND) {
+        request_reply_error(request, 404, "there is no user with this id");
+    } else {
+        version_set_header(request, &op.user);
+        request_reply_data(request, 200, user_json_encode(&op.user));
+    }
+}
+
+static void users_put_end(struct request *request)
+{
+    struct flow_run *run = request_state(request);
+    switch (run->flow.result) {
+    case FLOW_NOT_FOUND:
+        request_reply_error(request, 404, "there is no user with this id");
+        break;
+    case FLOW_CONFLICT:
+        request_reply_error(request, 412, "the user was changed since; read it again");
+        break;
+    case FLOW_UNAVAILABLE:
+        request_reply_unavailable(request, run->flow.why);
+        break;
+    default:
+        version_set_header(request, &run->flow.op.user);
+        request_reply_data(request, 200, user_json_encode(&run->flow.op.user));
+    }
+}
+
+/* The version that If-Match names: -1 any, 0 one that no user ever has. */
+static int64_t if_match_read(struct request *request)
+{
+    const char *header = request_header(request, "If-Match");
+    if (!header || strcmp(header, "*") == 0)
+        return -1;
+    char digits[24];
+    int64_t version;
+    size_t length = strlen(header);
+    if (length < 3 || length > sizeof digits || header[0] != '"' || header[length - 1] != '"')
+        return 0;
+    memcpy(digits, header + 1, length - 2);
+    digits[length - 2] = '\0';
+    return number_parse(digits, &version) == 0 ? version : 0;
+}
+
+void users_put(struct request *request)
+{
+    struct service *service = request_context(request);
+    struct flow_run *run = run_new(request);
+    if (!run || !service_read_id(request, run->flow.op.user.id) ||
+        !user_read(request, &run->flow.op.user))
+        return;
+    updating_init(&run->flow, runtime_flow_settings(service->runtime), if_match_read(request));
+    service_run_flow(request, run, users_put_end);
+}
+
+static void users_delete_end(struct request *request)
+{
+    struct flow_run *run = request_state(request);
+    erasures_reply(request, &run->flow, run->flow.op.id);
+}
+
+void users_delete(struct request *request)
+{
+    struct service *service = request_context(request);
+    char id[UUID_TEXT_SIZE];
+    struct flow_run *run = run_new(request);
+    if (!run || !service_read_id(request, id))
+        return;
+    deleting_init_user(&run->flow, runtime_flow_settings(service->runtime), id);
+    service_run_flow(request, run, users_delete_end);
+}

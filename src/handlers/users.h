@@ -1,0 +1,15 @@
+/*
+ * users: /api/users and /api/users/{id}.
+ */
+#ifndef HANDLERS_USERS_H
+#define HANDLERS_USERS_H
+
+#include "http/request.h"
+
+void users_post(struct request *request);
+void users_list(struct request *request);
+void users_get(struct request *request);
+void users_put(struct request *request);
+void users_delete(struct request *request);
+
+#endif
