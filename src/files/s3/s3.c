@@ -1,0 +1,448 @@
+#include "files/s3/s3.h"
+
+#include "base/clock.h"
+#include "files/s3/answer.h"
+#include "files/s3/transfer.h"
+#include "files/s3/xml.h"
+
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/queue.h>
+
+/* How long to rest if curl cannot even wait, so as not to spin. */
+#define REST_MS 10
+
+/* Room for an address and its port. */
+#define ADDRESS_SIZE 64
+
+/* To make an identity is to look, to write and to read back; everything else is one step. */
+enum step { STEP_ONLY, STEP_LOOK, STEP_WRITE, STEP_READ_BACK };
+
+struct request {
+    TAILQ_ENTRY(request) entry;
+    struct files_op *op;
+    enum step step;
+    enum s3_kind kind;
+    struct s3_transfer transfer;
+    struct buffer sent;   /* a body of our own making */
+    struct buffer object; /* the identity as it was read */
+    struct files_identity wanted;
+    bool created; /* STEP_READ_BACK: our write was taken */
+};
+
+TAILQ_HEAD(request_list, request);
+
+struct s3 {
+    struct files_driver driver;
+    struct s3_store store;
+    CURLM *multi;
+    struct request_list waiting, active, spare;
+    size_t active_count;
+    char address[ADDRESS_SIZE]; /* that answered last; "": none has yet */
+};
+
+static struct s3 *s3_of(struct files_driver *driver)
+{
+    return (struct s3 *)driver;
+}
+
+static void request_free(struct request *request)
+{
+    s3_transfer_deinit(&request->transfer);
+    buffer_deinit(&request->sent);
+    buffer_deinit(&request->object);
+    free(request);
+}
+
+static struct request *request_new(struct s3 *s3, struct files_op *op)
+{
+    struct request *request = TAILQ_FIRST(&s3->spare);
+    if (request) {
+        TAILQ_REMOVE(&s3->spare, request, entry);
+    } else {
+        request = calloc(1, sizeof *request);
+        if (!request)
+            return NULL;
+        if (s3_transfer_init(&request->transfer) < 0) {
+            request_free(request);
+            return NULL;
+        }
+        buffer_init(&request->sent, S3_DELETE_BYTES_MAX);
+        buffer_init(&request->object, FILES_IDENTITY_BYTES_MAX);
+    }
+    request->op = op;
+    request->wanted = op->identity;
+    request->created = false;
+    request->step = op->verb == FILES_IDENTITY_CREATE ? STEP_LOOK : STEP_ONLY;
+    return request;
+}
+
+/* Answers the operation of a request that is in no list any more. */
+static void request_finish(struct s3 *s3, struct request *request)
+{
+    struct files_op *op = request->op;
+    s3_transfer_clear(&request->transfer);
+    buffer_deinit(&request->sent);
+    buffer_deinit(&request->object);
+    TAILQ_INSERT_HEAD(&s3->spare, request, entry);
+    files_op_finish(op);
+}
+
+static void call_fill_put(struct request *request, struct s3_call *call)
+{
+    const struct files_op *op = request->op;
+    request->kind = S3_WRITES;
+    call->method = "PUT";
+    call->key = op->key;
+    call->bytes = op->bytes;
+    call->length = op->length;
+    call->content_type = op->content_type ? op->content_type : "application/octet-stream";
+    call->once = true;
+}
+
+static void call_fill_get(struct request *request, struct s3_call *call, const char *key,
+                          struct buffer *object)
+{
+    request->kind = S3_READS;
+    call->method = "GET";
+    call->key = key;
+    call->object = object;
+}
+
+static int call_fill_identity(struct request *request, struct s3_call *call)
+{
+    if (request->step != STEP_WRITE) {
+        call_fill_get(request, call, FILES_IDENTITY_KEY, &request->object);
+        return 0;
+    }
+    if (files_identity_format(&request->wanted, &request->sent) < 0)
+        return -1;
+    request->kind = S3_WRITES;
+    call->method = "PUT";
+    call->key = FILES_IDENTITY_KEY;
+    call->bytes = request->sent.bytes;
+    call->length = request->sent.length;
+    call->content_type = "application/json";
+    call->once = call->only_new = true;
+    return 0;
+}
+
+/* A lone key gets a request of its own, which says no less and costs less. */
+static int call_fill_delete(struct request *request, struct s3_call *call, const char *prefix)
+{
+    struct files_op *op = request->op;
+    size_t open = 0;
+    for (size_t i = 0; i < op->count; i++) {
+        if (files_key_is_open(op, i)) {
+            open++;
+            call->key = op->keys[i];
+        }
+    }
+    if (open == 1) {
+        request->kind = S3_DELETES_ONE;
+        call->method = "DELETE";
+        return 0;
+    }
+    static const struct s3_parameter deletion = {.name = "delete", .value = ""};
+    *call->parameters = deletion;
+    call->parameter_count = 1;
+    if (s3_xml_write_delete(op, prefix, &request->sent) < 0)
+        return -1;
+    request->kind = S3_DELETES_ALL;
+    call->method = "POST";
+    call->key = NULL;
+    call->bytes = request->sent.bytes;
+    call->length = request->sent.length;
+    call->content_type = "application/xml";
+    call->with_digest = true;
+    return 0;
+}
+
+static int call_fill(struct request *request, struct s3_call *call, const char *prefix)
+{
+    switch (request->op->verb) {
+    case FILES_PUT:
+        call_fill_put(request, call);
+        return 0;
+    case FILES_GET:
+        call_fill_get(request, call, request->op->key, &request->op->body);
+        return 0;
+    case FILES_DELETE:
+        return call_fill_delete(request, call, prefix);
+    case FILES_IDENTITY_READ:
+    case FILES_IDENTITY_CREATE:
+        return call_fill_identity(request, call);
+    }
+    return -1;
+}
+
+/* Sends the request's step; one that cannot be sent is answered. */
+static void request_send(struct s3 *s3, struct request *request)
+{
+    struct files_op *op = request->op;
+    struct s3_parameter parameter;
+    int64_t left_ms = op->deadline_ms - clock_boot_ms();
+    struct s3_call call = {.parameters = &parameter, .timeout_ms = left_ms};
+    if (left_ms <= 0)
+        files_answer_set(&op->answer, 0,
+                         request->step <= STEP_LOOK ? FILES_CODE_NOT_SENT : FILES_CODE_TIMEOUT,
+                         "the deadline passed before it was sent");
+    else if (call_fill(request, &call, s3->store.location.prefix) < 0 ||
+             s3_transfer_prepare(&request->transfer, &s3->store, &call) < 0 ||
+             curl_easy_setopt(request->transfer.easy, CURLOPT_PRIVATE, request) != CURLE_OK ||
+             curl_multi_add_handle(s3->multi, request->transfer.easy) != CURLM_OK)
+        files_answer_set(&op->answer, 0, FILES_CODE_NO_MEMORY, "no memory to send it");
+    else {
+        TAILQ_INSERT_TAIL(&s3->active, request, entry);
+        s3->active_count++;
+        return;
+    }
+    request_finish(s3, request);
+}
+
+static void address_note(struct s3 *s3, struct request *request)
+{
+    const char *ip = NULL;
+    long port = 0;
+    char address[ADDRESS_SIZE];
+    CURL *easy = request->transfer.easy;
+    if (curl_easy_getinfo(easy, CURLINFO_PRIMARY_IP, &ip) != CURLE_OK || !ip || !*ip ||
+        curl_easy_getinfo(easy, CURLINFO_PRIMARY_PORT, &port) != CURLE_OK)
+        return;
+    snprintf(address, sizeof address, "%s %ld", ip, port);
+    if (s3->address[0] && strcmp(address, s3->address) != 0)
+        request->op->address_changed = true;
+    memcpy(s3->address, address, sizeof address);
+}
+
+static void identity_take(struct request *request)
+{
+    struct files_op *op = request->op;
+    if (files_answer_is_ok(&op->answer) &&
+        files_identity_parse(request->object.bytes, request->object.length, &op->identity) < 0)
+        files_answer_set(&op->answer, op->answer.status, FILES_CODE_MALFORMED,
+                         "the identity object is not one");
+}
+
+/* The next step of making an identity; STEP_ONLY when there is none. */
+static enum step identity_advance(struct request *request)
+{
+    struct files_answer *answer = &request->op->answer;
+    bool ok = files_answer_is_ok(answer);
+    switch (request->step) {
+    case STEP_LOOK:
+        /* Looked for first: a store that does not know If-None-Match would overwrite it. */
+        if (answer->status == 404 &&
+            (!answer->code[0] || strcmp(answer->code, "NoSuchKey") == 0))
+            return STEP_WRITE;
+        if (ok)
+            files_answer_set(answer, 412, NULL, NULL);
+        break;
+    case STEP_WRITE:
+        request->created = ok;
+        if (ok || answer->status == 412)
+            return STEP_READ_BACK;
+        break;
+    case STEP_READ_BACK:
+        if (ok && !(request->created &&
+                    files_identity_equals(&request->wanted, &request->op->identity)))
+            files_answer_set(answer, 412, NULL, NULL);
+        break;
+    case STEP_ONLY:
+        break;
+    }
+    return STEP_ONLY;
+}
+
+/* Reads the answer of a transfer that ended; begins the next step or answers the operation. */
+static void request_complete(struct s3 *s3, struct request *request, CURLcode result)
+{
+    struct files_op *op = request->op;
+    s3_answer_read(op, request->kind, &request->transfer, result, s3->store.location.prefix);
+    address_note(s3, request);
+    curl_multi_remove_handle(s3->multi, request->transfer.easy);
+    TAILQ_REMOVE(&s3->active, request, entry);
+    s3->active_count--;
+    bool is_identity = op->verb == FILES_IDENTITY_READ || op->verb == FILES_IDENTITY_CREATE;
+    if (is_identity && request->kind == S3_READS)
+        identity_take(request);
+    enum step next = identity_advance(request);
+    if (next == STEP_ONLY) {
+        request_finish(s3, request);
+        return;
+    }
+    request->step = next;
+    buffer_deinit(&request->object);
+    request_send(s3, request);
+}
+
+static void waiting_send(struct s3 *s3)
+{
+    while (s3->active_count < S3_CONNECTIONS_MAX && !TAILQ_EMPTY(&s3->waiting)) {
+        struct request *request = TAILQ_FIRST(&s3->waiting);
+        TAILQ_REMOVE(&s3->waiting, request, entry);
+        request_send(s3, request);
+    }
+}
+
+static void s3_start(struct files_driver *driver, struct files_op *op)
+{
+    struct s3 *s3 = s3_of(driver);
+    if (!files_op_begin(op))
+        return;
+    struct request *request = request_new(s3, op);
+    if (!request) {
+        files_op_fail(op, 0, FILES_CODE_NO_MEMORY, "no memory for the request");
+        return;
+    }
+    TAILQ_INSERT_TAIL(&s3->waiting, request, entry);
+    waiting_send(s3);
+}
+
+static void completed_take(struct s3 *s3)
+{
+    CURLMsg *message;
+    int left;
+    while ((message = curl_multi_info_read(s3->multi, &left))) {
+        if (message->msg != CURLMSG_DONE)
+            continue;
+        struct request *request = NULL;
+        CURLcode result = message->data.result;
+        curl_easy_getinfo(message->easy_handle, CURLINFO_PRIVATE, &request);
+        request_complete(s3, request, result);
+    }
+}
+
+/* The earliest deadline of what waits for its turn; `latest` if that is earlier. */
+static int64_t waiting_until(const struct s3 *s3, int64_t latest)
+{
+    const struct request *request;
+    TAILQ_FOREACH(request, &s3->waiting, entry)
+    {
+        if (request->op->deadline_ms < latest)
+            latest = request->op->deadline_ms;
+    }
+    return latest;
+}
+
+/* Sending what is too late answers it. */
+static void waiting_expire(struct s3 *s3)
+{
+    int64_t now = clock_boot_ms();
+    struct request *request = TAILQ_FIRST(&s3->waiting);
+    while (request) {
+        struct request *next = TAILQ_NEXT(request, entry);
+        if (request->op->deadline_ms <= now) {
+            TAILQ_REMOVE(&s3->waiting, request, entry);
+            request_send(s3, request);
+        }
+        request = next;
+    }
+}
+
+/* curl's clock stands still while the machine sleeps; a deadline does not. */
+static void active_expire(struct s3 *s3)
+{
+    int64_t now = clock_boot_ms();
+    struct request *request = TAILQ_FIRST(&s3->active);
+    while (request) {
+        struct request *next = TAILQ_NEXT(request, entry);
+        if (request->op->deadline_ms < now)
+            request_complete(s3, request, CURLE_OPERATION_TIMEDOUT);
+        request = next;
+    }
+}
+
+static void s3_poll(struct files_driver *driver, int64_t timeout_ms)
+{
+    struct s3 *s3 = s3_of(driver);
+    int64_t now = clock_boot_ms();
+    int64_t until = waiting_until(s3, now + timeout_ms);
+    int running;
+    if (curl_multi_poll(s3->multi, NULL, 0, until > now ? (int)(until - now) : 0, NULL) !=
+            CURLM_OK ||
+        curl_multi_perform(s3->multi, &running) != CURLM_OK)
+        poll(NULL, 0, REST_MS);
+    completed_take(s3);
+    active_expire(s3);
+    waiting_expire(s3);
+    waiting_send(s3);
+}
+
+static void s3_wake(struct files_driver *driver)
+{
+    curl_multi_wakeup(s3_of(driver)->multi);
+}
+
+static void list_break_off(struct s3 *s3, struct request_list *list)
+{
+    struct request *request;
+    while ((request = TAILQ_FIRST(list))) {
+        TAILQ_REMOVE(list, request, entry);
+        if (list == &s3->active)
+            curl_multi_remove_handle(s3->multi, request->transfer.easy);
+        files_answer_set(&request->op->answer, 0, FILES_CODE_RESET, "the service is stopping");
+        request_finish(s3, request);
+    }
+}
+
+static void s3_close(struct files_driver *driver)
+{
+    struct s3 *s3 = s3_of(driver);
+    struct request *request;
+    list_break_off(s3, &s3->active);
+    list_break_off(s3, &s3->waiting);
+    while ((request = TAILQ_FIRST(&s3->spare))) {
+        TAILQ_REMOVE(&s3->spare, request, entry);
+        request_free(request);
+    }
+    curl_multi_cleanup(s3->multi);
+    s3_credentials_clear(&s3->store.credentials);
+    free(s3->store.trusted);
+    free(s3);
+    curl_global_cleanup();
+}
+
+static int store_read(struct s3_store *store, const char *url, struct error *error)
+{
+    if (s3_location_parse(url, &store->location, error) < 0 ||
+        s3_credentials_read(&store->credentials, error) < 0)
+        return -1;
+    snprintf(store->signing, sizeof store->signing, "aws:amz:%s:s3", store->location.region);
+    const char *trusted = getenv("AWS_CA_BUNDLE");
+    if (trusted && *trusted) {
+        store->trusted = strdup(trusted);
+        if (!store->trusted)
+            return error_set(error, ERROR_NO_MEMORY, "no memory for the S3 store");
+    }
+    return 0;
+}
+
+int files_s3_open(const struct files_s3_options *options, struct files_driver **ret_driver,
+                  struct error *error)
+{
+    if (curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK)
+        return error_set(error, ERROR_UNAVAILABLE, "cannot start libcurl");
+    struct s3 *s3 = calloc(1, sizeof *s3);
+    if (!s3) {
+        curl_global_cleanup();
+        return error_set(error, ERROR_NO_MEMORY, "no memory for the S3 store");
+    }
+    s3->driver = (struct files_driver){"s3", s3_start, s3_poll, s3_wake, s3_close};
+    TAILQ_INIT(&s3->waiting);
+    TAILQ_INIT(&s3->active);
+    TAILQ_INIT(&s3->spare);
+    s3->multi = curl_multi_init();
+    if (store_read(&s3->store, options->url, error) < 0 || !s3->multi ||
+        curl_multi_setopt(s3->multi, CURLMOPT_MAXCONNECTS, (long)S3_CONNECTIONS_MAX) !=
+            CURLM_OK) {
+        if (!s3->multi)
+            error_set(error, ERROR_NO_MEMORY, "no memory for the S3 store");
+        s3_close(&s3->driver);
+        return -1;
+    }
+    *ret_driver = &s3->driver;
+    return 0;
+}

@@ -1,0 +1,36 @@
+/*
+ * s3: objects in a bucket of Amazon S3 or of anything that speaks its protocol.
+ *
+ *     s3://BUCKET/PREFIX?region=eu-west-1&endpoint=https://s3.example.org&path-style=on
+ *
+ * What the address leaves out comes from AWS_REGION or AWS_DEFAULT_REGION (else us-east-1) and
+ * AWS_ENDPOINT_URL_S3 or AWS_ENDPOINT_URL (else Amazon's). Credentials come from
+ * AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and AWS_SESSION_TOKEN, else from the profile
+ * AWS_PROFILE of AWS_SHARED_CREDENTIALS_FILE (~/.aws/credentials); certificates that are
+ * trusted, if not the system's, from AWS_CA_BUNDLE. All are read once. No proxy is ever used,
+ * whatever the environment says: it could repeat a write, and its address would hide the
+ * provider's.
+ *
+ * Requests run on one curl multi handle, at most S3_CONNECTIONS_MAX at a time; the others wait
+ * for their turn and are answered "not-sent" if their deadline comes first.
+ */
+#ifndef FILES_S3_S3_H
+#define FILES_S3_S3_H
+
+#include "files/files.h"
+
+/* Most connections at a time, under way and idle. */
+#define S3_CONNECTIONS_MAX 96
+
+struct files_s3_options {
+    const char *url;
+};
+
+/*
+ * Opens the driver; asks the provider nothing. ERROR_USAGE for a malformed URL, ERROR_CONFIG
+ * without credentials.
+ */
+int files_s3_open(const struct files_s3_options *options, struct files_driver **ret_driver,
+                  struct error *error);
+
+#endif
