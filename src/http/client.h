@@ -1,0 +1,99 @@
+/*
+ * client: one HTTP request at a time, bounded in time and in bytes.
+ *
+ * http and https only; no redirect is followed, no proxy asked, no cookie kept, no compression
+ * accepted, and every request has a connection of its own. A request runs while
+ * http_client_poll is called, which also watches a descriptor of the caller's, so that a signal
+ * can end it.
+ *
+ * One thread at a time.
+ */
+#ifndef HTTP_CLIENT_H
+#define HTTP_CLIENT_H
+
+#include "base/buffer.h"
+#include "base/error.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* Most bytes of an answer's head. */
+#define HTTP_HEAD_BYTES_MAX 65536
+
+#define HTTP_CONTENT_TYPE_NDJSON "application/x-ndjson"
+
+struct http_request {
+    const char *method;
+    const char *url;
+    const char *const *headers; /* `header_count` of "Name: value" */
+    size_t header_count;
+    const void *body; /* NULL: none */
+    size_t length;
+    int64_t connect_ms, total_ms; /* from the start; both more than 0 */
+    const char *ca_file;          /* PEM; NULL: the system's */
+    size_t body_max;              /* most bytes of the answer's body, or of one of its lines */
+
+    /*
+     * Called for each line of a 2xx answer that comes as HTTP_CONTENT_TYPE_NDJSON, as it
+     * arrives and without its end. Returns true if it took the line; what it leaves becomes
+     * the body. NULL: every answer's body is kept whole.
+     */
+    bool (*line)(void *owner, const char *line, size_t length);
+    void *owner;
+};
+
+enum http_outcome {
+    HTTP_ANSWERED = 0, /* the whole answer is there */
+    HTTP_UNREACHABLE,  /* no connection: name, route, refused */
+    HTTP_TIMEOUT,      /* no whole answer in time */
+    HTTP_TLS,          /* certificate or handshake refused */
+    HTTP_CUT,          /* the connection ended before the answer did */
+    HTTP_TOO_LARGE,    /* the answer is over its bounds */
+    HTTP_FAILED,       /* anything else: no HTTP, no memory */
+};
+
+struct http_response {
+    enum http_outcome outcome;
+    int status; /* 0 if no answer began */
+    char content_type[96];
+    struct buffer body; /* freed by http_response_deinit */
+    char text[256];     /* why there is no whole answer, in words; "" if there is */
+};
+
+enum http_state { HTTP_RUNNING, HTTP_DONE, HTTP_WOKEN };
+
+struct http_client;
+
+int http_client_open(struct http_client **ret_client, struct error *error);
+
+/* Breaks off what is under way. NULL is allowed. */
+void http_client_close(struct http_client *client);
+
+/*
+ * Starts `request`; it and what it points at are borrowed until the request is done or broken
+ * off, but url and headers only for this call. `response` is filled step by step. Without
+ * memory to start it, the first poll finds it done, as HTTP_FAILED.
+ */
+void http_client_start(struct http_client *client, const struct http_request *request,
+                       struct http_response *response);
+
+/*
+ * Goes on with the request for up to `timeout_ms`. HTTP_WOKEN: `wake_fd` (-1: none) can be
+ * read. HTTP_DONE: the response is complete and the client free for the next one.
+ */
+enum http_state http_client_poll(struct http_client *client, int64_t timeout_ms, int wake_fd);
+
+/* Breaks off the request under way, if there is one. */
+void http_client_abort(struct http_client *client);
+
+void http_response_deinit(struct http_response *response);
+
+/* True if the answer's content type is `type`, whatever parameters follow it. */
+bool http_response_is_type(const struct http_response *response, const char *type);
+
+/* Refuses, as ERROR_USAGE, what is no http or https address, or has a user or a fragment in it.
+ */
+int http_url_check(const char *url, struct error *error);
+
+#endif
