@@ -1,0 +1,86 @@
+#include "job/token.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+static int file_check(int file, const char *path, struct error *error)
+{
+    struct stat status;
+    if (fstat(file, &status) < 0)
+        return error_set_errno(error, ERROR_CONFIG, errno, "token file %s", path);
+    if (!S_ISREG(status.st_mode))
+        return error_set(error, ERROR_CONFIG, "token file %s: not a regular file", path);
+    if (status.st_mode & 077)
+        return error_set(
+            error, ERROR_CONFIG,
+            "token file %s: others than its user have access (mode %04o): chmod 600", path,
+            (unsigned)(status.st_mode & 07777));
+    return 0;
+}
+
+static int bytes_read(int file, char *bytes, size_t size, size_t *ret_length)
+{
+    *ret_length = 0;
+    while (*ret_length < size) {
+        ssize_t got = read(file, bytes + *ret_length, size - *ret_length);
+        if (got < 0 && errno == EINTR)
+            continue;
+        if (got <= 0)
+            return (int)got;
+        *ret_length += (size_t)got;
+    }
+    return 0;
+}
+
+/* Cuts the blanks around the token off; false if what is left cannot be one. */
+static bool token_trim(char *token, size_t length)
+{
+    size_t start = 0;
+    while (length && isspace((unsigned char)token[length - 1]))
+        length--;
+    while (start < length && isspace((unsigned char)token[start]))
+        start++;
+    memmove(token, token + start, length - start);
+    token[length - start] = '\0';
+    for (size_t i = 0; i < length - start; i++) {
+        if (!isgraph((unsigned char)token[i]))
+            return false;
+    }
+    return true;
+}
+
+int token_read(const char *path, char ret_token[static TOKEN_SIZE], struct error *error)
+{
+    size_t length;
+    int file = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+    if (file < 0)
+        return error_set_errno(error, ERROR_CONFIG, errno, "token file %s: cannot be opened",
+                               path);
+    int result = file_check(file, path, error);
+    if (result == 0 && bytes_read(file, ret_token, TOKEN_SIZE, &length) < 0)
+        result =
+            error_set_errno(error, ERROR_CONFIG, errno, "token file %s: cannot be read", path);
+    else if (result == 0 && length == TOKEN_SIZE)
+        result = error_set(error, ERROR_CONFIG, "token file %s: larger than %d bytes", path,
+                           TOKEN_SIZE - 1);
+    else if (result == 0 && !token_trim(ret_token, length))
+        result = error_set(error, ERROR_CONFIG,
+                           "token file %s: a token is one word of printable ASCII", path);
+    else if (result == 0 && !*ret_token)
+        result = error_set(error, ERROR_CONFIG, "token file %s: empty", path);
+    close(file);
+    if (result < 0)
+        token_forget(ret_token);
+    return result;
+}
+
+void token_forget(char token[static TOKEN_SIZE])
+{
+    explicit_bzero(token, TOKEN_SIZE);
+}
