@@ -1,0 +1,99 @@
+#include "programs/drivers.h"
+
+#include "base/clock.h"
+#include "fallback/verdict.h"
+#include "files/faulty/faulty.h"
+#include "files/local/local.h"
+#include "files/s3/s3.h"
+#include "repository/sqlite/sqlite.h"
+
+#include <semaphore.h>
+#include <string.h>
+#include <unistd.h>
+
+/* Reading threads: the public listener's, the private one's, and the engine's. */
+#define READERS 8
+
+static const char *sqlite_path(const char *address)
+{
+    return strncmp(address, "sqlite:", 7) == 0 && address[7] ? address + 7 : NULL;
+}
+
+static int address_refuse(const char *address, struct error *error)
+{
+    return error_set(error, ERROR_USAGE, "\"%s\" is no database: give sqlite:PATH", address);
+}
+
+int drivers_open_database(const char *address, struct repository_driver **ret_driver,
+                          struct error *error)
+{
+    const char *path = sqlite_path(address);
+    return path ? repository_sqlite_open(path, READERS, ret_driver, error)
+                : address_refuse(address, error);
+}
+
+bool drivers_database_exists(const char *address)
+{
+    const char *path = sqlite_path(address);
+    return path && access(path, F_OK) == 0;
+}
+
+int drivers_check_database(const char *address, struct error *error)
+{
+    const char *path = sqlite_path(address);
+    return path ? repository_sqlite_check(path, error) : address_refuse(address, error);
+}
+
+int drivers_open_files(const char *url, const char *faults, struct files_driver **ret_driver,
+                       struct error *error)
+{
+    struct files_driver *driver;
+    int failed;
+    if (strncmp(url, "file:", 5) == 0)
+        failed = files_local_open(&(struct files_local_options){.url = url}, &driver, error);
+    else if (strncmp(url, "s3:", 3) == 0)
+        failed = files_s3_open(&(struct files_s3_options){.url = url}, &driver, error);
+    else
+        failed = error_set(error, ERROR_USAGE,
+                           "\"%s\" is no file store: give file:///DIR or s3://BUCKET/PREFIX", url);
+    if (!failed && faults && *faults)
+        failed = files_faulty_open(driver, faults, &driver, error);
+    if (!failed)
+        *ret_driver = driver;
+    return failed;
+}
+
+static void probe_done(struct files_op *op)
+{
+    sem_post(op->owner);
+}
+
+int drivers_probe_files(struct files *files, bool database_exists, int64_t timeout_ms,
+                        struct error *error)
+{
+    sem_t answered;
+    sem_init(&answered, 0, 0);
+    struct files_op op = {.verb = FILES_IDENTITY_READ,
+                          .deadline_ms = clock_boot_ms() + timeout_ms,
+                          .done = probe_done,
+                          .owner = &answered};
+    files_submit_always(files, &op);
+    while (sem_wait(&answered) < 0)
+        continue;
+    sem_destroy(&answered);
+
+    if (files_answer_is_ok(&op.answer) && !database_exists)
+        return error_set(error, ERROR_CONFIG,
+                         "the file store belongs to database %s, and --database is a new one: "
+                         "give a bucket, prefix or folder of its own, or that database",
+                         op.identity.database_id);
+    bool absent = op.answer.status == 404 && strcmp(op.answer.code, "NoSuchBucket") != 0;
+    if (files_answer_is_ok(&op.answer) || absent ||
+        verdict_of_delete(&op.answer) == VERDICT_RETRY)
+        return 0;
+    char class[FILES_CODE_SIZE];
+    verdict_class_name(&op.answer, class, sizeof class);
+    return error_set(error, ERROR_CONFIG,
+                     "the file store refuses (%s%s%s): check --files and its credentials", class,
+                     *op.answer.text ? ": " : "", op.answer.text);
+}

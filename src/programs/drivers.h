@@ -1,0 +1,31 @@
+/*
+ * drivers: from what was typed to a driver. The only place that names them.
+ */
+#ifndef PROGRAMS_DRIVERS_H
+#define PROGRAMS_DRIVERS_H
+
+#include "files/files.h"
+#include "repository/repository.h"
+
+/* Opens the database of "sqlite:PATH". ERROR_USAGE: no such kind. */
+int drivers_open_database(const char *address, struct repository_driver **ret_driver,
+                          struct error *error);
+
+/* True if there is something at that address already. */
+bool drivers_database_exists(const char *address);
+
+/* Reads whether the database, if there is one, could be opened; changes nothing. */
+int drivers_check_database(const char *address, struct error *error);
+
+/* Opens the driver of "file:///DIR" or "s3://…"; `faults`: NULL, or a spec of files/faulty. */
+int drivers_open_files(const char *url, const char *faults, struct files_driver **ret_driver,
+                       struct error *error);
+
+/*
+ * Reads the store's identity once. Silence is no failure, a definite refusal is; so is an
+ * identity while there is no database yet: the store is another's.
+ */
+int drivers_probe_files(struct files *files, bool database_exists, int64_t timeout_ms,
+                        struct error *error);
+
+#endif

@@ -1,0 +1,246 @@
+/* users-service: reads the options, builds the objects, runs, tears down. */
+#include "base/clock.h"
+#include "base/log.h"
+#include "config/limits.h"
+#include "config/service_options.h"
+#include "handlers/service.h"
+#include "http/auth.h"
+#include "http/listener.h"
+#include "http/server.h"
+#include "programs/drivers.h"
+#include "runtime/runtime.h"
+
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sysexits.h>
+#include <unistd.h>
+
+struct program {
+    struct service_options options;
+    struct auth *auth;
+    int public_socket, private_socket; /* -1: none */
+    struct repository *repository;
+    char store_id[UUID_TEXT_SIZE];
+    struct files *files;
+    struct service service;
+    struct route public_routes[ROUTES_MAX], private_routes[ROUTES_MAX];
+    struct server *public_server, *private_server;
+};
+
+static int listeners_open(struct program *program, struct error *error)
+{
+    char address[LISTENER_ADDRESS_SIZE];
+    if (listener_open(program->options.listen, &program->public_socket, address, error) < 0)
+        return error_wrap(error, "--listen %s", program->options.listen);
+    log_info("public API", log_text("address", address));
+    if (listener_open(program->options.private_listen, &program->private_socket, address,
+                      error) < 0)
+        return error_wrap(error, "--private-listen %s", program->options.private_listen);
+    log_info("private API", log_text("address", address));
+    return 0;
+}
+
+static int database_open(struct program *program, struct error *error)
+{
+    struct repository_driver *driver;
+    if (drivers_open_database(program->options.database, &driver, error) < 0)
+        return error_wrap(error, "--database");
+    memcpy(program->store_id, driver->store_id, sizeof program->store_id);
+    return repository_open(driver, LIMIT_STORE_MAILBOX, &program->repository, error);
+}
+
+static int files_open_driver(struct program *program, struct error *error)
+{
+    struct files_driver *driver;
+    if (drivers_open_files(program->options.files, program->options.files_faults, &driver,
+                           error) < 0)
+        return error_wrap(error, "--files");
+    return files_open(driver, LIMIT_FILES_MAILBOX, &program->files, error);
+}
+
+/* What exists is opened before anything is made, so that a refusal leaves nothing half-made. */
+static int stores_open(struct program *program, struct error *error)
+{
+    bool there = drivers_database_exists(program->options.database);
+    if (there && database_open(program, error) < 0)
+        return -1;
+    if (files_open_driver(program, error) < 0 ||
+        drivers_probe_files(program->files, there, program->options.files_timeout, error) < 0)
+        return -1;
+    return there ? 0 : database_open(program, error);
+}
+
+static int runtime_start(struct program *program, struct error *error)
+{
+    const struct service_options *options = &program->options;
+    struct runtime_options settings = {
+        .engine = {.lease_ms = options->lease,
+                   .call_timeout_ms = options->files_timeout,
+                   .second_look_ms = options->second_look,
+                   .pages = (size_t)options->pages,
+                   .page_keys = (size_t)options->page_keys,
+                   .timer = options->use_timer},
+        .flows = {.hands_over = options->use_inline,
+                  .guard_ms = options->upload_guard,
+                  .put_timeout_ms = 6 * options->files_timeout},
+        .delete_wait_ms = options->delete_wait,
+        .identity_timeout_ms = options->files_timeout,
+        .store_id = program->store_id,
+    };
+    random_fill(&settings.engine.seed, sizeof settings.engine.seed);
+    if (runtime_open(&settings, program->repository, program->files, &program->service.runtime,
+                     error) < 0)
+        return -1;
+    return runtime_await_identity(program->service.runtime, error);
+}
+
+static int servers_start(struct program *program, struct error *error)
+{
+    long cores = sysconf(_SC_NPROCESSORS_ONLN);
+    int64_t threads = program->options.http_threads;
+    struct service *service = &program->service;
+    service->avatar_limit = (size_t)program->options.avatar_max;
+    struct server_options public_options = {
+        .socket = program->public_socket,
+        .routes = program->public_routes,
+        .route_count = routes_public(service, program->public_routes),
+        .context = service,
+        .threads = (unsigned)(threads ? threads : cores > 2 ? cores - 1 : 1),
+        .stopping = &service->stopping,
+    };
+    struct server_options private_options = {
+        .socket = program->private_socket,
+        .routes = program->private_routes,
+        .route_count = routes_private(service, program->private_routes),
+        .auth = program->auth,
+        .context = service,
+        .threads = 1,
+        .stopping = &service->stopping,
+    };
+    program->public_socket = program->private_socket = -1;
+    int failed = server_open(&public_options, &program->public_server, error);
+    if (failed < 0)
+        listener_close(private_options.socket);
+    return failed < 0 ? -1 : server_open(&private_options, &program->private_server, error);
+}
+
+static int program_start(struct program *program, struct error *error)
+{
+    const char *token_file = program->options.token_file;
+    if (auth_open(token_file, &program->auth, error) < 0)
+        return error_wrap(error, "--token-file");
+    if (listeners_open(program, error) < 0 || stores_open(program, error) < 0 ||
+        runtime_start(program, error) < 0)
+        return -1;
+    return servers_start(program, error);
+}
+
+/*
+ * Requests under way are answered first; whoever waits is told "pending". What does not end in
+ * time is cut off, as by a crash: everything that matters is on record.
+ */
+static void requests_drain(struct program *program)
+{
+    atomic_store(&program->service.stopping, true);
+    server_quiesce(program->public_server);
+    server_quiesce(program->private_server);
+    runtime_quiesce(program->service.runtime);
+    int64_t until = clock_boot_ms() + program->options.stop_timeout;
+    while (server_suspended(program->public_server) + server_suspended(program->private_server)) {
+        if (clock_boot_ms() > until) {
+            log_warning("requests did not end in time and are cut off");
+            _exit(EX_OK);
+        }
+        usleep(2000);
+    }
+}
+
+static void program_stop(struct program *program)
+{
+    if (program->public_server && program->private_server)
+        requests_drain(program);
+    server_close(program->public_server);
+    server_close(program->private_server);
+    runtime_close(program->service.runtime);
+    files_close(program->files);
+    repository_close(program->repository);
+    if (program->public_socket >= 0)
+        listener_close(program->public_socket);
+    if (program->private_socket >= 0)
+        listener_close(program->private_socket);
+    auth_close(program->auth);
+}
+
+/* Threads that are made from here on inherit the mask; only main hears signals. */
+static void signals_block(sigset_t *ret_set)
+{
+    sigemptyset(ret_set);
+    sigaddset(ret_set, SIGINT);
+    sigaddset(ret_set, SIGTERM);
+    sigaddset(ret_set, SIGPIPE);
+    pthread_sigmask(SIG_BLOCK, ret_set, NULL);
+    sigdelset(ret_set, SIGPIPE);
+}
+
+static void log_start(const struct service_options *options)
+{
+    enum log_level level = LOG_INFO;
+    log_level_parse(options->log_level, &level);
+    log_init(level, isatty(STDERR_FILENO));
+}
+
+static int fail(const struct error *error)
+{
+    fprintf(stderr, "users-service: %s\n", error->text);
+    return error_exit_code(error);
+}
+
+static int check(struct program *program, struct error *error)
+{
+    const struct service_options *options = &program->options;
+    if (auth_open(options->token_file, &program->auth, error) < 0 ||
+        drivers_check_database(options->database, error) < 0 ||
+        files_open_driver(program, error) < 0 ||
+        drivers_probe_files(program->files, drivers_database_exists(options->database),
+                            options->files_timeout, error) < 0)
+        return EX_CONFIG;
+    return EX_OK;
+}
+
+int main(int argc, char **argv)
+{
+    struct program program = {.public_socket = -1, .private_socket = -1};
+    struct error error = {0};
+    bool help;
+    if (options_read(&service_option_table, argc - 1, argv + 1, &program.options, &help, &error) <
+        0)
+        return fail(&error);
+    if (help) {
+        options_print_help(&service_option_table, stdout);
+        return EX_OK;
+    }
+    if (program.options.version) {
+        puts("users-service " PROJECT_VERSION);
+        return EX_OK;
+    }
+    log_start(&program.options);
+    if (service_options_settle(&program.options, &error) < 0)
+        return fail(&error);
+    sigset_t signals;
+    signals_block(&signals);
+    if (program.options.check) {
+        int code = check(&program, &error);
+        program_stop(&program);
+        return code ? (fail(&error), code) : EX_OK;
+    }
+    int failed = program_start(&program, &error);
+    if (!failed) {
+        int signal;
+        log_info("ready");
+        sigwait(&signals, &signal);
+        log_info("stopping", log_text("signal", strsignal(signal)));
+    }
+    program_stop(&program);
+    return failed ? fail(&error) : EX_OK;
+}
