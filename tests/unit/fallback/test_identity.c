@@ -1,0 +1,266 @@
+/* Whose store it is: nothing is confirmed without knowing (M3, P1). */
+#include "world.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#define DATABASE "33333333-3333-7333-8333-333333333333"
+#define OTHER    "44444444-4444-7444-8444-444444444444"
+
+static struct world world;
+
+static int world_setup(void **state)
+{
+    (void)state;
+    struct engine_options options = world_engine_options();
+    world_init(&world, &options);
+    return 0;
+}
+
+static int world_teardown(void **state)
+{
+    (void)state;
+    world_deinit(&world);
+    return 0;
+}
+
+static void engine__confirms_nothing_before_the_identity_was_read(void **state)
+{
+    (void)state;
+    world.identity_hangs = true;
+    world_add(&world, "avatars/", 1);
+    world_run(&world, world.now + WORLD_MINUTE);
+    assert_int_equal(world.deletes_sent, 0);
+    assert_int_equal(world_left(&world), 1);
+    assert_false(engine_takes_uploads(world.engine));
+    world_identity_answer(&world);
+    world.identity_hangs = false;
+    world_run(&world, world.now + WORLD_SECOND);
+    assert_int_equal(world_left(&world), 0);
+    assert_true(engine_takes_uploads(world.engine));
+}
+
+static void engine__reads_the_identity_every_minute_of_work(void **state)
+{
+    (void)state;
+    for (int second = 0; second < 600; second++) {
+        world_add(&world, "avatars/", second);
+        engine_woken(world.engine, world.now);
+        world_run(&world, world.now + WORLD_SECOND);
+    }
+    assert_in_range(world.checks_sent, 9, 11);
+}
+
+static void engine__holds_answers_of_a_new_address_until_it_knows_whose_it_is(void **state)
+{
+    (void)state;
+    world_run(&world, world.now + WORLD_SECOND);
+    world.address_changes = true;
+    world.identity_hangs = true;
+    world_add(&world, "avatars/", 1);
+    engine_woken(world.engine, world.now);
+    world_run(&world, world.now + 5 * WORLD_SECOND);
+    assert_int_equal(world.deletes_sent, 1);
+    assert_int_equal(world_left(&world), 1);
+    world_identity_answer(&world);
+    world_run(&world, world.now + WORLD_SECOND);
+    assert_int_equal(world_left(&world), 0);
+}
+
+static void engine__drops_answers_of_a_foreign_store_and_reopens_receipts(void **state)
+{
+    (void)state;
+    world_add(&world, "avatars/", 1);
+    world_run(&world, world.now + WORLD_SECOND);
+    assert_int_equal(world_left(&world), 0);
+    int64_t good_until = world_database_now(&world);
+
+    world.address_changes = true;
+    world.identity = IDENTITY_REFUSED;
+    world_add(&world, "avatars/", 2);
+    engine_woken(world.engine, world.now);
+    world_run(&world, world.now + 10 * WORLD_SECOND);
+    assert_int_equal(world_left(&world), 1);
+    assert_int_equal(world.deletes_sent, 2);
+    assert_in_range(world.reopened_since, 1, good_until);
+    assert_false(engine_takes_uploads(world.engine));
+}
+
+static void engine__works_on_when_the_right_store_is_back(void **state)
+{
+    (void)state;
+    engine__drops_answers_of_a_foreign_store_and_reopens_receipts(state);
+    world.identity = IDENTITY_GOOD;
+    world.address_changes = false;
+    world_run(&world, world.now + 2 * WORLD_MINUTE);
+    assert_int_equal(world_left(&world), 0);
+}
+
+static void sweep__is_refused_while_the_store_is_foreign(void **state)
+{
+    (void)state;
+    struct sweep sweep = {0};
+    engine__drops_answers_of_a_foreign_store_and_reopens_receipts(state);
+    world_sweep(&world, &sweep, 1000, 25 * WORLD_SECOND);
+    assert_true(sweep.unavailable);
+}
+
+static void engine__drops_held_answers_when_their_lease_is_over(void **state)
+{
+    (void)state;
+    world_run(&world, world.now + WORLD_SECOND);
+    world.address_changes = true;
+    world.identity_hangs = true;
+    world_add(&world, "avatars/", 1);
+    engine_woken(world.engine, world.now);
+    world_run(&world, world.now + 10 * WORLD_MINUTE);
+    assert_int_equal(world_left(&world), 1);
+    engine_stopped(world.engine, world.now);
+    world_identity_answer(&world);
+    assert_true(engine_is_idle(world.engine));
+}
+
+/* The check itself, step by step. */
+
+static struct identity_check check_begin(const char *known_store)
+{
+    struct identity_check check = {.timeout_ms = 1000,
+                                   .database_id = DATABASE,
+                                   .fresh_store_id = WORLD_STORE};
+    strcpy(check.store_id, known_store);
+    assert_int_equal(identity_check_begin(&check, 0), IDENTITY_STEP_FILES);
+    assert_int_equal(check.files.verb, FILES_IDENTITY_READ);
+    return check;
+}
+
+static void identity__of_the_known_store_is_good(void **state)
+{
+    (void)state;
+    struct identity_check check = check_begin(WORLD_STORE);
+    check.files.answer.status = 200;
+    check.files.identity = (struct files_identity){WORLD_STORE, DATABASE};
+    assert_int_equal(identity_check_next(&check, 0), IDENTITY_STEP_END);
+    assert_int_equal(check.verdict, IDENTITY_GOOD);
+}
+
+static void identity__of_another_database_is_refused(void **state)
+{
+    (void)state;
+    struct identity_check check = check_begin("");
+    check.files.answer.status = 200;
+    check.files.identity = (struct files_identity){WORLD_STORE, OTHER};
+    assert_int_equal(identity_check_next(&check, 0), IDENTITY_STEP_END);
+    assert_int_equal(check.verdict, IDENTITY_REFUSED);
+}
+
+static void identity__of_another_store_is_refused(void **state)
+{
+    (void)state;
+    struct identity_check check = check_begin(OTHER);
+    check.files.answer.status = 200;
+    check.files.identity = (struct files_identity){WORLD_STORE, DATABASE};
+    assert_int_equal(identity_check_next(&check, 0), IDENTITY_STEP_END);
+    assert_int_equal(check.verdict, IDENTITY_REFUSED);
+}
+
+static void identity__missing_where_one_is_known_is_refused(void **state)
+{
+    (void)state;
+    struct identity_check check = check_begin(WORLD_STORE);
+    check.files.answer.status = 404;
+    assert_int_equal(identity_check_next(&check, 0), IDENTITY_STEP_END);
+    assert_int_equal(check.verdict, IDENTITY_REFUSED);
+}
+
+static void identity__of_a_new_store_is_created_and_recorded(void **state)
+{
+    (void)state;
+    struct identity_check check = check_begin("");
+    check.files.answer.status = 404;
+    assert_int_equal(identity_check_next(&check, 0), IDENTITY_STEP_FILES);
+    assert_int_equal(check.files.verb, FILES_IDENTITY_CREATE);
+    assert_string_equal(check.files.identity.database_id, DATABASE);
+    check.files.answer.status = 200;
+    assert_int_equal(identity_check_next(&check, 0), IDENTITY_STEP_REPOSITORY);
+    assert_int_equal(check.repository.verb, STORE_ADOPT);
+    assert_string_equal(check.repository.store_id, WORLD_STORE);
+    check.repository.outcome = REPOSITORY_OK;
+    assert_int_equal(identity_check_next(&check, 0), IDENTITY_STEP_END);
+    assert_int_equal(check.verdict, IDENTITY_GOOD);
+    assert_string_equal(check.store_id, WORLD_STORE);
+}
+
+static void identity__created_by_somebody_faster_is_theirs(void **state)
+{
+    (void)state;
+    struct identity_check check = check_begin("");
+    check.files.answer.status = 404;
+    identity_check_next(&check, 0);
+    check.files.answer.status = 412;
+    check.files.identity = (struct files_identity){OTHER, OTHER};
+    assert_int_equal(identity_check_next(&check, 0), IDENTITY_STEP_END);
+    assert_int_equal(check.verdict, IDENTITY_REFUSED);
+}
+
+static void identity__after_a_crash_before_its_record_is_taken_up(void **state)
+{
+    (void)state;
+    struct identity_check check = check_begin("");
+    check.files.answer.status = 200;
+    check.files.identity = (struct files_identity){WORLD_STORE, DATABASE};
+    assert_int_equal(identity_check_next(&check, 0), IDENTITY_STEP_REPOSITORY);
+    check.repository.outcome = REPOSITORY_FAILED;
+    assert_int_equal(identity_check_next(&check, 0), IDENTITY_STEP_END);
+    assert_int_equal(check.verdict, IDENTITY_UNANSWERED);
+}
+
+static void identity__tells_silence_from_refusal(void **state)
+{
+    (void)state;
+    static const struct {
+        struct files_answer answer;
+        enum identity_verdict verdict;
+    } cases[] = {
+        {{.code = FILES_CODE_TIMEOUT}, IDENTITY_UNANSWERED},
+        {{.code = FILES_CODE_UNREACHABLE}, IDENTITY_UNANSWERED},
+        {{.status = 503, .code = "SlowDown"}, IDENTITY_UNANSWERED},
+        {{.status = 403, .code = "AccessDenied"}, IDENTITY_REFUSED},
+        {{.status = 403, .code = "InvalidAccessKeyId"}, IDENTITY_REFUSED},
+        {{.status = 404, .code = "NoSuchBucket"}, IDENTITY_REFUSED},
+        {{.status = 301, .code = FILES_CODE_REDIRECT}, IDENTITY_REFUSED},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct identity_check check = check_begin("");
+        check.files.answer = cases[i].answer;
+        assert_int_equal(identity_check_next(&check, 0), IDENTITY_STEP_END);
+        assert_int_equal(check.verdict, cases[i].verdict);
+    }
+}
+
+#define WORLD_TEST(test) cmocka_unit_test_setup_teardown(test, world_setup, world_teardown)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        WORLD_TEST(engine__confirms_nothing_before_the_identity_was_read),
+        WORLD_TEST(engine__reads_the_identity_every_minute_of_work),
+        WORLD_TEST(engine__holds_answers_of_a_new_address_until_it_knows_whose_it_is),
+        WORLD_TEST(engine__drops_answers_of_a_foreign_store_and_reopens_receipts),
+        WORLD_TEST(engine__works_on_when_the_right_store_is_back),
+        WORLD_TEST(sweep__is_refused_while_the_store_is_foreign),
+        WORLD_TEST(engine__drops_held_answers_when_their_lease_is_over),
+        cmocka_unit_test(identity__of_the_known_store_is_good),
+        cmocka_unit_test(identity__of_another_database_is_refused),
+        cmocka_unit_test(identity__of_another_store_is_refused),
+        cmocka_unit_test(identity__missing_where_one_is_known_is_refused),
+        cmocka_unit_test(identity__of_a_new_store_is_created_and_recorded),
+        cmocka_unit_test(identity__created_by_somebody_faster_is_theirs),
+        cmocka_unit_test(identity__after_a_crash_before_its_record_is_taken_up),
+        cmocka_unit_test(identity__tells_silence_from_refusal),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,304 @@
+/* What the Fallback Job's call does. */
+#include "world.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+static struct world world;
+static struct sweep sweep;
+
+/* Only the sweep works: what it leaves undone shows. */
+static int world_setup(void **state)
+{
+    (void)state;
+    struct engine_options options = world_engine_options();
+    options.timer = false;
+    world_init(&world, &options);
+    world_run(&world, world.now + WORLD_SECOND);
+    sweep = (struct sweep){0};
+    return 0;
+}
+
+static int world_teardown(void **state)
+{
+    (void)state;
+    world_deinit(&world);
+    return 0;
+}
+
+static void rows_add(int count)
+{
+    for (int i = 0; i < count; i++)
+        world_add(&world, "avatars/", i);
+}
+
+static void sweep_again(int64_t limit)
+{
+    char cursor[SWEEP_CURSOR_SIZE];
+    sweep_cursor_format(&sweep, cursor);
+    sweep = (struct sweep){0};
+    assert_int_equal(sweep_cursor_parse(cursor, &sweep), 0);
+    world_sweep(&world, &sweep, limit, 25 * WORLD_SECOND);
+}
+
+static void sweep__of_nothing_is_over_at_once(void **state)
+{
+    (void)state;
+    world_sweep(&world, &sweep, 1000, 25 * WORLD_SECOND);
+    assert_ptr_equal(world.swept, &sweep);
+    assert_false(sweep.more);
+    assert_int_equal(sweep.attempted, 0);
+}
+
+static void sweep__tries_every_pending_row_due_or_not(void **state)
+{
+    (void)state;
+    rows_add(600);
+    for (int i = 0; i < 600; i += 2)
+        world.rows[i].deletion.due_at += WORLD_HOUR;
+    world_sweep(&world, &sweep, 1000, 25 * WORLD_SECOND);
+    assert_int_equal(world_left(&world), 0);
+    assert_int_equal(sweep.attempted, 600);
+    assert_int_equal(sweep.deleted, 600);
+    assert_false(sweep.more);
+    assert_true(world.progress_lines >= 3);
+}
+
+static void sweep__respects_not_before(void **state)
+{
+    (void)state;
+    rows_add(2);
+    world.rows[0].deletion.not_before += WORLD_MINUTE;
+    world_sweep(&world, &sweep, 1000, 25 * WORLD_SECOND);
+    assert_int_equal(world.rows[0].sent, 0);
+    assert_int_equal(sweep.backlog.scheduled, 1);
+    assert_int_equal(sweep.backlog.pending, 0);
+}
+
+static void sweep__leaves_leased_rows_to_their_worker(void **state)
+{
+    (void)state;
+    rows_add(2);
+    world.rows[0].leased_until = world_database_now(&world) + WORLD_MINUTE;
+    world_sweep(&world, &sweep, 1000, 25 * WORLD_SECOND);
+    assert_int_equal(sweep.attempted, 1);
+    assert_false(sweep.more);
+    assert_int_equal(world_left(&world), 1);
+}
+
+static void sweep__tries_a_failing_row_once(void **state)
+{
+    (void)state;
+    rows_add(300);
+    world.odd_key = "avatars/000005";
+    world.odd_answer = (struct files_answer){.status = 500, .code = "InternalError"};
+    world_sweep(&world, &sweep, 10000, 25 * WORLD_SECOND);
+    assert_int_equal(sweep.attempted, 300);
+    assert_int_equal(sweep.failed, 1);
+    assert_int_equal(world.rows[5].sent, 1);
+    assert_int_equal(sweep.backlog.pending, 1);
+    assert_false(sweep.more);
+}
+
+static void sweep__goes_on_by_its_cursor_and_ends(void **state)
+{
+    (void)state;
+    rows_add(250);
+    world.odd_key = "avatars/000001";
+    world.odd_answer = (struct files_answer){.status = 500, .code = "InternalError"};
+    world_sweep(&world, &sweep, 100, 25 * WORLD_SECOND);
+    assert_int_equal(sweep.attempted, 100);
+    assert_true(sweep.more);
+    sweep_again(100);
+    assert_int_equal(sweep.attempted, 100);
+    assert_true(sweep.more);
+    /* Made after the walk began: the next run's. */
+    world_add(&world, "avatars/new-", 1);
+    sweep_again(100);
+    assert_int_equal(sweep.attempted, 50);
+    assert_false(sweep.more);
+    assert_int_equal(world.rows[1].sent, 1);
+    assert_int_equal(world_left(&world), 2);
+}
+
+static void sweep__ends_at_its_deadline_with_more_to_do(void **state)
+{
+    (void)state;
+    rows_add(5000);
+    world.provider_takes = 900;
+    world_sweep(&world, &sweep, 10000, 2 * WORLD_SECOND);
+    assert_true(sweep.more);
+    assert_in_range(sweep.attempted, 1, 4999);
+    assert_int_equal(sweep.attempted, sweep.deleted + sweep.failed + sweep.blocked);
+    /* What was under way ends without it. */
+    world_run(&world, world.now + 5 * WORLD_SECOND);
+    assert_true(engine_is_idle(world.engine));
+}
+
+static void sweep__with_the_breaker_open_sends_one_probe(void **state)
+{
+    (void)state;
+    rows_add(100);
+    world.up = false;
+    struct waiter waiters[5] = {0};
+    for (int i = 0; i < 5; i++) {
+        world_hand(&world, &waiters[i], "x", world.rows[i].deletion.key);
+        world_run(&world, world.now + 100);
+    }
+    assert_int_equal(engine_breaker(world.engine), BREAKER_OPEN);
+    int64_t asked = world.deletes_sent + world.checks_sent;
+    world_sweep(&world, &sweep, 1000, 25 * WORLD_SECOND);
+    assert_ptr_equal(world.swept, &sweep);
+    assert_false(sweep.more);
+    assert_int_equal(world.deletes_sent + world.checks_sent - asked, 1);
+    assert_int_equal(sweep.backlog.pending, 100);
+    assert_int_not_equal(sweep.breaker, BREAKER_CLOSED);
+}
+
+static void sweep__ends_soon_after_a_long_outage_too(void **state)
+{
+    (void)state;
+    rows_add(100);
+    world.up = false;
+    /* The store's identity was read too long ago to go by: the look is the probe. */
+    world_run(&world, world.now + WORLD_HOUR);
+    for (int i = 0; i < 10; i++) {
+        sweep = (struct sweep){0};
+        world_sweep(&world, &sweep, 1000, 25 * WORLD_SECOND);
+    }
+    assert_int_not_equal(engine_breaker(world.engine), BREAKER_CLOSED);
+    int64_t began = world.now;
+    sweep = (struct sweep){0};
+    world_sweep(&world, &sweep, 1000, 25 * WORLD_SECOND);
+    assert_false(sweep.more);
+    assert_in_range(world.now - began, 0, 3 * WORLD_SECOND);
+}
+
+static void sweep__closes_the_breaker_and_walks_on_when_the_probe_succeeds(void **state)
+{
+    (void)state;
+    sweep__ends_soon_after_a_long_outage_too(state);
+    world.up = true;
+    sweep = (struct sweep){0};
+    world_sweep(&world, &sweep, 1000, 25 * WORLD_SECOND);
+    assert_int_equal(engine_breaker(world.engine), BREAKER_CLOSED);
+    assert_int_equal(world_left(&world), 0);
+    assert_int_equal(sweep.deleted, 100);
+}
+
+static void sweep__stops_when_the_breaker_opens_under_way(void **state)
+{
+    (void)state;
+    rows_add(10000);
+    world.up = false;
+    world_sweep(&world, &sweep, 10000, 25 * WORLD_SECOND);
+    assert_false(sweep.more);
+    assert_in_range(sweep.failed, 1, 3000);
+}
+
+static void sweep__probes_one_row_of_each_blocked_class(void **state)
+{
+    (void)state;
+    rows_add(20);
+    for (int i = 0; i < 20; i++) {
+        world.rows[i].deletion.state = DELETION_BLOCKED;
+        world.rows[i].deletion.due_at += WORLD_DAY;
+        strcpy(world.rows[i].deletion.error_class, i < 10 ? "AccessDenied" : "ObjectLocked");
+        world.rows[i].tried_at = 100 - i;
+    }
+    world.answer = (struct files_answer){.status = 403, .code = "AccessDenied"};
+    world_sweep(&world, &sweep, 1000, 25 * WORLD_SECOND);
+    assert_int_equal(sweep.attempted, 2);
+    assert_int_equal(sweep.blocked, 2);
+    assert_int_equal(sweep.backlog.blocked, 20);
+    /* Of each the one that was tried longest ago. */
+    assert_int_equal(world.rows[9].sent, 1);
+    assert_int_equal(world.rows[19].sent, 1);
+}
+
+static void sweep__unblocks_a_class_whose_probe_succeeds(void **state)
+{
+    (void)state;
+    rows_add(20);
+    for (int i = 0; i < 20; i++) {
+        world.rows[i].deletion.state = DELETION_BLOCKED;
+        world.rows[i].deletion.due_at += WORLD_DAY;
+        strcpy(world.rows[i].deletion.error_class, "AccessDenied");
+    }
+    world_sweep(&world, &sweep, 1000, 25 * WORLD_SECOND);
+    assert_int_equal(world_left(&world), 0);
+    assert_int_equal(sweep.deleted, 20);
+    assert_false(sweep.more);
+}
+
+static void sweep__several_at_once_share_the_work(void **state)
+{
+    (void)state;
+    rows_add(4000);
+    struct sweep sweeps[8] = {0};
+    int64_t attempted = 0;
+    for (int i = 0; i < 8; i++) {
+        sweeps[i].limit = 10000;
+        sweeps[i].deadline_ms = world.now + 25 * WORLD_SECOND;
+        engine_swept(world.engine, world.now, &sweeps[i]);
+    }
+    world_run(&world, world.now + 26 * WORLD_SECOND);
+    for (int i = 0; i < 8; i++)
+        attempted += sweeps[i].attempted;
+    assert_int_equal(attempted, 4000);
+    assert_int_equal(world_left(&world), 0);
+    for (size_t i = 0; i < world.row_count; i++)
+        assert_int_equal(world.rows[i].sent, 1);
+}
+
+static void sweep__says_so_when_the_database_fails(void **state)
+{
+    (void)state;
+    rows_add(10);
+    world.confirms_fail = true;
+    world_sweep(&world, &sweep, 1000, 25 * WORLD_SECOND);
+    assert_true(sweep.unavailable);
+}
+
+static void sweep__cursor_is_read_back_or_refused(void **state)
+{
+    (void)state;
+    static const char *const bad[] = {"x", "~", "12", "~avatars/1", "0~k", "-1~k", "12avatars/",
+                                      "99999999999999999999~k"};
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
+        assert_int_equal(sweep_cursor_parse(bad[i], &sweep), -1);
+    assert_int_equal(sweep_cursor_parse("12~avatars/1~2", &sweep), 0);
+    assert_int_equal(sweep.started, 12);
+    assert_string_equal(sweep.after_key, "avatars/1~2");
+    assert_int_equal(sweep_cursor_parse("", &sweep), 0);
+    assert_int_equal(sweep.started, 0);
+}
+
+#define WORLD_TEST(test) cmocka_unit_test_setup_teardown(test, world_setup, world_teardown)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        WORLD_TEST(sweep__of_nothing_is_over_at_once),
+        WORLD_TEST(sweep__tries_every_pending_row_due_or_not),
+        WORLD_TEST(sweep__respects_not_before),
+        WORLD_TEST(sweep__leaves_leased_rows_to_their_worker),
+        WORLD_TEST(sweep__tries_a_failing_row_once),
+        WORLD_TEST(sweep__goes_on_by_its_cursor_and_ends),
+        WORLD_TEST(sweep__ends_at_its_deadline_with_more_to_do),
+        WORLD_TEST(sweep__with_the_breaker_open_sends_one_probe),
+        WORLD_TEST(sweep__ends_soon_after_a_long_outage_too),
+        WORLD_TEST(sweep__closes_the_breaker_and_walks_on_when_the_probe_succeeds),
+        WORLD_TEST(sweep__stops_when_the_breaker_opens_under_way),
+        WORLD_TEST(sweep__probes_one_row_of_each_blocked_class),
+        WORLD_TEST(sweep__unblocks_a_class_whose_probe_succeeds),
+        WORLD_TEST(sweep__several_at_once_share_the_work),
+        WORLD_TEST(sweep__says_so_when_the_database_fails),
+        WORLD_TEST(sweep__cursor_is_read_back_or_refused),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
