@@ -139,6 +139,8 @@ static void sweep_advance(struct engine *engine, int64_t now, struct sweep *swee
     if (sweep->stage == SWEEP_WALKING)
         sweep_claim(engine, now, sweep, CLAIM_SWEEP);
     if (sweep->stage == SWEEP_DRAINING && (sweep->pages == 0 || now >= sweep->deadline_ms)) {
+        /* Some were sent and are not answered: the next call tells what became of them. */
+        sweep->more = sweep->more || sweep->pages > 0;
         sweep->stage = SWEEP_SUMMING;
         backlog_ask(engine, sweep);
     }
