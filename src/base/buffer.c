@@ -96,6 +96,8 @@ int buffer_append_json_text(struct buffer *buffer, const char *text)
         failed = append_json_character(buffer, (unsigned char)*at);
     if (failed || buffer_append(buffer, "\"", 1) < 0) {
         buffer->length = before;
+        if (buffer->bytes)
+            buffer->bytes[before] = '\0';
         return -1;
     }
     return 0;

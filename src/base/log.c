@@ -41,8 +41,22 @@ static int field_append_json(struct buffer *line, const struct log_field *field)
                        : buffer_printf(line, "%lld", (long long)field->number);
 }
 
+/* A line is one line, and nothing in it moves a terminal's cursor. */
+static bool text_is_plain(const char *text)
+{
+    for (; *text; text++) {
+        if ((unsigned char)*text < ' ' || *text == 0x7f)
+            return false;
+    }
+    return true;
+}
+
 static int field_append_plain(struct buffer *line, const struct log_field *field)
 {
+    if (field->text && !text_is_plain(field->text))
+        return buffer_printf(line, " %s=", field->name) < 0
+                   ? -1
+                   : buffer_append_json_text(line, field->text);
     return field->text ? buffer_printf(line, " %s=%s", field->name, field->text)
                        : buffer_printf(line, " %s=%lld", field->name, (long long)field->number);
 }

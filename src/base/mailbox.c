@@ -49,16 +49,24 @@ void mailbox_release(struct mailbox *mailbox)
     pthread_mutex_unlock(&mailbox->lock);
 }
 
+/* The reader may take what was posted, and end the mailbox, as soon as the lock is free. */
+static void mailbox_unlock_and_notify(struct mailbox *mailbox)
+{
+    void (*notify)(void *owner) = mailbox->notify;
+    void *owner = mailbox->owner;
+    pthread_cond_signal(&mailbox->filled);
+    pthread_mutex_unlock(&mailbox->lock);
+    if (notify)
+        notify(owner);
+}
+
 void mailbox_post_reserved(struct mailbox *mailbox, struct message *message)
 {
     pthread_mutex_lock(&mailbox->lock);
     message->next = NULL;
     *mailbox->last = message;
     mailbox->last = &message->next;
-    pthread_cond_signal(&mailbox->filled);
-    pthread_mutex_unlock(&mailbox->lock);
-    if (mailbox->notify)
-        mailbox->notify(mailbox->owner);
+    mailbox_unlock_and_notify(mailbox);
 }
 
 bool mailbox_post(struct mailbox *mailbox, struct message *message)
@@ -81,10 +89,7 @@ void mailbox_wake(struct mailbox *mailbox)
 {
     pthread_mutex_lock(&mailbox->lock);
     mailbox->woken = true;
-    pthread_cond_signal(&mailbox->filled);
-    pthread_mutex_unlock(&mailbox->lock);
-    if (mailbox->notify)
-        mailbox->notify(mailbox->owner);
+    mailbox_unlock_and_notify(mailbox);
 }
 
 static void mailbox_wait(struct mailbox *mailbox, int64_t timeout_ms)

@@ -17,7 +17,9 @@ static const struct option *option_find(const struct option_table *table, const 
 
 static bool choice_holds(const char *choices, const char *value)
 {
-    size_t length = strlen(value);
+    size_t length = strcspn(value, "|");
+    if (value[length])
+        return false;
     for (const char *at = choices; at; at = strchr(at, '|')) {
         if (*at == '|')
             at++;

@@ -467,7 +467,7 @@ void engine_written(struct engine *engine, int64_t now, struct repository_op *op
         engine->woken = true;
         break;
     default:
-        assert(!"a write that the engine did not ask for");
+        assert(false && "a write that the engine did not ask for");
     }
     engine_advance(engine, now);
 }

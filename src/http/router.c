@@ -43,7 +43,7 @@ const struct route *router_find(const struct route *routes, size_t count, const 
     const char *exact = NULL;
     const char *ignored[2];
     for (size_t i = 0; i < count && !exact; i++) {
-        if (strcmp(routes[i].pattern, path) == 0)
+        if (!strchr(routes[i].pattern, '{') && strcmp(routes[i].pattern, path) == 0)
             exact = routes[i].pattern;
     }
     *ret_allow = '\0';

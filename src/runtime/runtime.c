@@ -44,7 +44,7 @@ struct runtime {
 
 static void engine_post(struct runtime *runtime, struct message *message, enum message_kind kind)
 {
-    message->kind = kind;
+    message->kind = (int)kind;
     mailbox_post_always(&runtime->mailbox, message);
 }
 
@@ -88,7 +88,7 @@ static void flow_finish(struct flow_run *run)
 
 static void flow_post(struct flow_run *run, struct message *message, enum message_kind kind)
 {
-    message->kind = kind;
+    message->kind = (int)kind;
     run->places--;
     mailbox_post_reserved(&run->runtime->mailbox, message);
 }
@@ -103,18 +103,25 @@ static void flow_end_run(struct flow_run *run)
     flow_post(run, &run->handing, MESSAGE_STOPS_WAITING);
 }
 
+/* The first write took its place beforehand; the others are few, and never refused. */
+static void flow_submit(struct flow_run *run)
+{
+    bool first = !run->submitted;
+    /* From the submission on, the run is another thread's. */
+    run->submitted = true;
+    if (first)
+        repository_submit_reserved(run->runtime->repository, &run->flow.op);
+    else
+        repository_submit_always(run->runtime->repository, &run->flow.op);
+}
+
 static void flow_carry(struct flow_run *run, enum flow_step step)
 {
     switch (step) {
     case FLOW_WRITE:
         run->flow.op.done = flow_written;
         run->flow.op.owner = run;
-        /* The first write took its place beforehand; the others are few, and never refused. */
-        if (run->submitted)
-            repository_submit_always(run->runtime->repository, &run->flow.op);
-        else
-            repository_submit_reserved(run->runtime->repository, &run->flow.op);
-        run->submitted = true;
+        flow_submit(run);
         break;
     case FLOW_FILES:
         run->flow.files.done = flow_filed;

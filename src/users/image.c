@@ -90,11 +90,13 @@ static bool jpeg_holds(struct reader reader)
 /* RIFF of the length that it says, with an image chunk (RFC 9649, section 2). */
 static bool webp_holds(struct reader reader)
 {
-    if (reader.length < 20 || little_endian(reader.bytes + 4) > reader.length - 8)
+    if (reader.length < 20)
         return false;
-    size_t end = 8 + (size_t)little_endian(reader.bytes + 4);
+    size_t length_said = little_endian(reader.bytes + 4);
+    if (length_said < 12 || length_said > reader.length - 8)
+        return false;
     bool image = false;
-    reader.length = end < reader.length ? end : reader.length;
+    reader.length = 8 + length_said;
     reader.at = 12;
     while (reader.length - reader.at >= 8) {
         const unsigned char *chunk = reader.bytes + reader.at;

@@ -111,6 +111,7 @@ static int item_put_off(struct connection *connection, struct confirmation *item
     query_number(&query, item->spend);
     query_text_or_null(&query, item->error_class);
     query_text_or_null(&query, item->error);
+    query_text(&query, item->row->look == LOOK_SECOND ? "second" : "first");
     int changed = query_change(connection, &query);
     item->applied = changed > 0;
     return changed;

@@ -129,10 +129,10 @@ static void commit_check(struct connection *connection)
 /* One transaction over `count` operations; 0, or -1 with nothing of it kept. */
 static int batch_run(struct connection *connection, struct repository_op **ops, size_t count)
 {
-    int64_t now;
-    if (statement_run(connection, STATEMENT_BEGIN) < 0)
-        return -1;
-    int failed = now_read(connection, &now);
+    int64_t now = 0;
+    int failed = statement_run(connection, STATEMENT_BEGIN);
+    if (!failed)
+        failed = now_read(connection, &now);
     for (size_t i = 0; i < count && !failed; i++) {
         failed = write_carry_out(connection, ops[i], now) < 0;
         /* SQLite may have rolled all of it back by itself; what follows would stand alone (D3). */

@@ -24,6 +24,11 @@
 /* ?1 now, ?3 untouched since: what any claim may take (R4, R5). */
 #define CLAIMABLE "not_before <= ?1 AND leased_until <= ?3"
 
+/* ?1 store, ?2 since: receipts that nothing has taken back (M3). */
+#define STANDING                                                                               \
+    "store_id = ?1 AND finished_at >= ?2 AND kind = 'done' AND NOT EXISTS "                    \
+    "(SELECT 1 FROM receipts AS later WHERE later.key = receipts.key AND later.id > receipts.id)"
+
 static const char *const texts[STATEMENT_COUNT] = {
     [STATEMENT_BEGIN] = "BEGIN IMMEDIATE",
     [STATEMENT_COMMIT] = "COMMIT",
@@ -51,9 +56,10 @@ static const char *const texts[STATEMENT_COUNT] = {
     [STATEMENT_USER_RECEIPT_EXISTS] = "SELECT 1 FROM user_receipts WHERE user_id = ?1",
     [STATEMENT_USER_KEYS] =
         "SELECT key, not_before <= ?2 FROM deletions WHERE user_id = ?1 ORDER BY key LIMIT ?3",
+    /* A pointer that is still there has work of its own, whoever the row is said to belong to. */
     [STATEMENT_USER_DELETE_MARKED] =
         "DELETE FROM users WHERE id = ?1 AND avatar_should_be_deleted = 1 "
-        "AND NOT EXISTS (SELECT 1 FROM deletions WHERE user_id = ?1)",
+        "AND avatar_key IS NULL AND NOT EXISTS (SELECT 1 FROM deletions WHERE user_id = ?1)",
     [STATEMENT_AVATAR_CLEAR] =
         "UPDATE users SET avatar_key = NULL, avatar_store_id = NULL, avatar_content_type = NULL, "
         "avatar_bytes = NULL, avatar_sha256 = NULL, updated_at = ?2, version = version + 1 "
@@ -114,7 +120,7 @@ static const char *const texts[STATEMENT_COUNT] = {
     [STATEMENT_PUT_OFF] =
         "UPDATE deletions SET state = ?4, due_at = ?3 + ?5, leased_until = ?3, tried_at = ?3, "
         "attempts = attempts + ?6, error_class = ?7, error = ?8 "
-        "WHERE key = ?1 AND claim = ?2",
+        "WHERE key = ?1 AND claim = ?2 AND look = ?9",
     [STATEMENT_RECEIPT_INSERT] =
         "INSERT INTO receipts (key, store_id, user_id, reason, kind, attempts, status, "
         "requested_at, finished_at) VALUES (?1, ?2, ?3, ?4, 'done', ?5, ?6, ?7, ?8)",
@@ -144,18 +150,17 @@ static const char *const texts[STATEMENT_COUNT] = {
         "WHERE avatar_should_be_deleted = 1 AND avatar_key IS NOT NULL "
         "AND NOT EXISTS (SELECT 1 FROM deletions WHERE key = users.avatar_key)",
     [STATEMENT_MARKED_DELETE] =
-        "DELETE FROM users WHERE avatar_should_be_deleted = 1 "
+        "DELETE FROM users WHERE avatar_should_be_deleted = 1 AND avatar_key IS NULL "
         "AND NOT EXISTS (SELECT 1 FROM deletions WHERE user_id = users.id)",
     [STATEMENT_REOPEN_DELETIONS] =
         "INSERT INTO deletions (key, store_id, user_id, reason, look, created_at, not_before, "
         "due_at) SELECT key, store_id, user_id, reason, 'second', min(requested_at), ?3, ?3 "
-        "FROM receipts WHERE store_id = ?1 AND finished_at >= ?2 AND kind = 'done' "
-        "GROUP BY key ON CONFLICT (key) DO NOTHING",
+        "FROM receipts WHERE " STANDING " GROUP BY key ON CONFLICT (key) DO NOTHING",
     [STATEMENT_REOPEN_RECEIPTS] =
         "INSERT INTO receipts (key, store_id, user_id, reason, kind, attempts, status, "
         "requested_at, finished_at) "
         "SELECT key, store_id, user_id, reason, 'corrected', 0, 0, requested_at, ?3 "
-        "FROM receipts WHERE store_id = ?1 AND finished_at >= ?2 AND kind = 'done'",
+        "FROM receipts WHERE " STANDING,
     [STATEMENT_STORE_INSERT] = "INSERT INTO stores (id, adopted_at) SELECT ?1, ?2 "
                                "WHERE NOT EXISTS (SELECT 1 FROM stores)",
     [STATEMENT_STORE_EXISTS] = "SELECT 1 FROM stores WHERE id = ?1",
@@ -167,7 +172,8 @@ static const char *const texts[STATEMENT_COUNT] = {
         "(SELECT deletion_requested_at FROM users WHERE id = ?1), "
         "(SELECT count(*) FROM deletions WHERE user_id = ?1), "
         "(SELECT count(*) FROM deletions WHERE user_id = ?1 AND state = 'blocked'), "
-        "(SELECT min(created_at) FROM deletions WHERE user_id = ?1 AND reason = 'user'), "
+        "(SELECT coalesce(min(CASE reason WHEN 'user' THEN created_at END), min(created_at)) "
+        "FROM deletions WHERE user_id = ?1), "
         "(SELECT coalesce(sum(attempts), 0) FROM deletions WHERE user_id = ?1) + "
         "(SELECT coalesce(sum(attempts), 0) FROM receipts WHERE user_id = ?1), "
         "(SELECT requested_at FROM user_receipts WHERE user_id = ?1), "

@@ -104,11 +104,13 @@ int sqlite_user_replace(struct connection *connection, struct repository_op *op,
     if (changed < 0)
         return -1;
     memcpy(op->id, op->user.id, sizeof op->id);
-    if (sqlite_user_get(connection, op) < 0)
-        return -1;
-    if (!changed && op->outcome == REPOSITORY_OK)
-        op->outcome = REPOSITORY_CONFLICT;
-    return 0;
+    if (changed)
+        return sqlite_user_get(connection, op);
+    /* What was sent is left as it is: the batch may be done again (D3). */
+    char key[OBJECT_KEY_SIZE];
+    int standing = user_standing(connection, op->id, key);
+    op->outcome = standing == 1 ? REPOSITORY_CONFLICT : REPOSITORY_NOT_FOUND;
+    return standing < 0 ? -1 : 0;
 }
 
 /*

@@ -187,7 +187,7 @@ static void write_apply(struct world *world, struct repository_op *op)
         world->reopened_since = op->since;
         break;
     default:
-        assert(!"a write that the engine should not ask for");
+        assert(false && "a write that the engine should not ask for");
     }
 }
 
