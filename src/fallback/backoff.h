@@ -13,8 +13,8 @@
 
 /*
  * Milliseconds before the next try of a pending deletion after `attempts` tries: drawn evenly
- * from 1 to 1 s · 2^attempts, an hour at most ("full jitter"); no less than `asked_ms`, what the
- * provider asked for, within the same hour.
+ * from 1 to 1 s · 2^attempts, an hour at most ("full jitter"); no less than `asked_ms`, what
+ * the provider asked for, within the same hour.
  */
 int64_t backoff_retry_ms(int64_t attempts, int64_t asked_ms, struct random *random);
 

@@ -57,7 +57,8 @@ void breaker_unsent(struct breaker *breaker, int64_t now)
 
 const char *breaker_state_name(enum breaker_state state)
 {
-    static const char *const names[] = {
-        [BREAKER_CLOSED] = "closed", [BREAKER_OPEN] = "open", [BREAKER_HALF_OPEN] = "half-open"};
+    static const char *const names[] = {[BREAKER_CLOSED] = "closed",
+                                        [BREAKER_OPEN] = "open",
+                                        [BREAKER_HALF_OPEN] = "half-open"};
     return names[state];
 }

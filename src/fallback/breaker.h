@@ -1,8 +1,8 @@
 /*
  * breaker: stops asking a provider that is down, and finds out soon that it is back.
  *
- * Closed: all requests go. After a few failures in a row it opens: no request goes, but one probe
- * at a time, at most one a second. A probe that succeeds closes it.
+ * Closed: all requests go. After a few failures in a row it opens: no request goes, but one
+ * probe at a time, at most one a second. A probe that succeeds closes it.
  */
 #ifndef FALLBACK_BREAKER_H
 #define FALLBACK_BREAKER_H

@@ -1,8 +1,9 @@
 /*
  * engine: the only code that finishes a deletion.
  *
- * Claim a batch under a lease, delete it at the provider, confirm it in one transaction; started
- * by a request that waits (inline), by time and wakes (timer), or by the Fallback Job (sweep).
+ * Claim a batch under a lease, delete it at the provider, confirm it in one transaction;
+ * started by a request that waits (inline), by time and wakes (timer), or by the Fallback Job
+ * (sweep).
  *
  * It is an event handler without thread, clock, file or socket: every function below but the
  * getters is an event at `now` (boot-time clock, milliseconds), and leaves commands that the
@@ -57,8 +58,8 @@ void engine_free(struct engine *engine);
 void engine_woken(struct engine *engine, int64_t now);
 
 /*
- * A request begins to wait, before its transaction. It ends with ENGINE_ANSWER, after one of the
- * two events below.
+ * A request begins to wait, before its transaction. It ends with ENGINE_ANSWER, after one of
+ * the two events below.
  */
 void engine_waits(struct engine *engine, int64_t now, struct waiter *waiter);
 
@@ -92,7 +93,8 @@ void engine_stopped(struct engine *engine, int64_t now);
 /* Takes the next command; false if there is none. */
 bool engine_take(struct engine *engine, struct engine_command *ret_command);
 
-/* When engine_ticked is to be called next, if nothing happens before: never over a minute away. */
+/* When engine_ticked is to be called next, if nothing happens before: never over a minute away.
+ */
 int64_t engine_next_tick(const struct engine *engine, int64_t now);
 
 /* Nothing is under way. */

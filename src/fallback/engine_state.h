@@ -8,7 +8,8 @@
 #include "fallback/pace.h"
 #include "fallback/page.h"
 
-/* Pages kept for requests that wait, beyond the configured ones: a backlog must not starve them. */
+/* Pages kept for requests that wait, beyond the configured ones: a backlog must not starve
+ * them. */
 #define INLINE_PAGES 2
 /* Sweeps at once; more are answered with the counts alone. */
 #define SWEEPS_MAX 32
@@ -59,8 +60,8 @@ struct engine {
     enum identity_verdict identity;
     bool identity_known; /* it was good at least once */
     bool checking;
-    bool check_closes; /* nothing to probe with: a good look closes the breaker */
-    int64_t good_at;   /* of the last good look; 0: look again before confirming */
+    bool check_closes;  /* nothing to probe with: a good look closes the breaker */
+    int64_t good_at;    /* of the last good look; 0: look again before confirming */
     int64_t good_since; /* database time of the last good look */
     int64_t check_at;   /* not before */
     char store_id[UUID_TEXT_SIZE];
@@ -91,13 +92,34 @@ size_t engine_room(const struct engine *engine, int64_t now);
 struct page *engine_claim(struct engine *engine, int64_t now, const struct claim *claim,
                           struct sweep *sweep);
 
-/* sweeping.c */
-void sweeping_begin(struct engine *engine, struct sweep *sweep);
-void sweeping_advance(struct engine *engine, int64_t now);
-void sweeping_claimed(struct sweep *sweep, const struct page *page, enum claim_kind kind);
-void sweeping_confirmed(struct engine *engine, struct sweep *sweep, const struct page *page);
-void sweeping_page_ended(struct sweep *sweep);
-void sweeping_read(struct engine *engine, struct sweep *sweep);
-void sweeping_stop(struct engine *engine);
+/* Answers everybody who waits for `subject`, or whose deadline has passed (or all). */
+void engine_answer_subject(struct engine *engine, const char *subject);
+void engine_answer_late(struct engine *engine, int64_t now, bool all);
+
+/* engine_page.c */
+void engine_page_written(struct engine *engine, int64_t now, struct repository_op *op);
+void engine_page_deleted(struct engine *engine, int64_t now, struct files_op *op);
+/* Confirms what is held until the store is known to be ours, or drops it: overdue, or all. */
+void engine_held_confirm(struct engine *engine);
+void engine_held_drop(struct engine *engine, int64_t now, bool all);
+
+/* engine_identity.c */
+bool engine_identity_is_fresh(const struct engine *engine, int64_t now);
+void engine_identity_check(struct engine *engine, int64_t now);
+void engine_identity_judged(struct engine *engine, int64_t now, enum identity_verdict verdict,
+                            const char *store_id);
+/* The provider answered a probe; a call failed for a reason that concerns them all. */
+void engine_provider_back(struct engine *engine, int64_t now);
+void engine_provider_failed(struct engine *engine, int64_t now);
+
+/* engine_sweep.c */
+void engine_sweep_begin(struct engine *engine, struct sweep *sweep);
+void engine_sweeps_advance(struct engine *engine, int64_t now);
+void engine_sweep_claimed(struct sweep *sweep, const struct page *page, enum claim_kind kind);
+void engine_sweep_confirmed(struct engine *engine, struct sweep *sweep,
+                            const struct page *page);
+void engine_sweep_page_ended(struct sweep *sweep);
+void engine_sweep_read(struct engine *engine, struct sweep *sweep);
+void engine_sweeps_stop(struct engine *engine);
 
 #endif

@@ -113,5 +113,5 @@ enum identity_step identity_check_next(struct identity_check *check, int64_t now
               check->repository.outcome == REPOSITORY_FAILED ? check->repository.error.text
                                                              : "another one is known already");
     return check_end(check, check->repository.outcome == REPOSITORY_FAILED ? IDENTITY_UNANSWERED
-                                                                          : IDENTITY_REFUSED);
+                                                                           : IDENTITY_REFUSED);
 }

@@ -1,10 +1,10 @@
 /*
  * identity: whose store is this? (design rules M3, P1)
  *
- * Deleting a missing key succeeds, so a wrong bucket would "erase" everything. A store therefore
- * carries an object that names the store and the database it belongs to; nothing is confirmed
- * unless that object was read not long ago. A store without one is adopted only while the
- * database knows no store yet.
+ * Deleting a missing key succeeds, so a wrong bucket would "erase" everything. A store
+ * therefore carries an object that names the store and the database it belongs to; nothing is
+ * confirmed unless that object was read not long ago. A store without one is adopted only while
+ * the database knows no store yet.
  */
 #ifndef FALLBACK_IDENTITY_H
 #define FALLBACK_IDENTITY_H
@@ -25,7 +25,8 @@ enum identity_step { IDENTITY_STEP_FILES, IDENTITY_STEP_REPOSITORY, IDENTITY_STE
 /* One check: a flow whose steps others carry out (the operations embedded here). */
 struct identity_check {
     char database_id[UUID_TEXT_SIZE];
-    char store_id[UUID_TEXT_SIZE]; /* the one the database knows, "" for none; out: the store's */
+    char store_id[UUID_TEXT_SIZE]; /* the one the database knows, "" for none; out: the store's
+                                    */
     char fresh_store_id[UUID_TEXT_SIZE]; /* the id that a store gets if it has none yet */
     int64_t timeout_ms;
 

@@ -1,9 +1,9 @@
 /*
  * pace: how many keys may be under way at the provider at once.
  *
- * Additive increase, multiplicative decrease (Chiu and Jain 1989): halved when the provider asks
- * for less, grown by a little for each page that went well. It starts at the most, because a slow
- * start would cost more than a whole drain takes.
+ * Additive increase, multiplicative decrease (Chiu and Jain 1989): halved when the provider
+ * asks for less, grown by a little for each page that went well. It starts at the most, because
+ * a slow start would cost more than a whole drain takes.
  */
 #ifndef FALLBACK_PACE_H
 #define FALLBACK_PACE_H

@@ -64,8 +64,7 @@ static void item_judge(struct confirmation *item, const struct files_answer *ans
         return;
     case VERDICT_RETRY:
         item->outcome = CONFIRM_RETRY;
-        item->delay_ms =
-            backoff_retry_ms(item->row->attempts, answer->retry_after_ms, random);
+        item->delay_ms = backoff_retry_ms(item->row->attempts, answer->retry_after_ms, random);
         break;
     case VERDICT_BLOCKED:
         item->outcome = CONFIRM_BLOCKED;

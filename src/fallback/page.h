@@ -56,7 +56,8 @@ struct page_health {
     int64_t retry_after_ms;
 };
 
-/* Fills keys to send from the claimed rows; rows of another store than `store_id` are not sent. */
+/* Fills keys to send from the claimed rows; rows of another store than `store_id` are not sent.
+ */
 void page_fill_keys(struct page *page, const char *store_id);
 
 /* Judges all answers into items for the confirm, and the provider by them. */

@@ -15,7 +15,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/* "1763885977123~avatars/0190…": when the walk began, by the database, and the last key tried. */
+/* "1763885977123~avatars/0190…": when the walk began, by the database, and the last key tried.
+ */
 #define SWEEP_CURSOR_SIZE (OBJECT_KEY_SIZE + 24)
 
 enum sweep_stage {
@@ -43,12 +44,12 @@ struct sweep {
 
     /* The engine's. */
     enum sweep_stage stage;
-    bool claiming;   /* a claim of it is under way */
-    bool claimed;    /* the blocked classes were claimed */
-    bool probe_only; /* the breaker is not closed: one probe decides */
+    bool claiming;      /* a claim of it is under way */
+    bool claimed;       /* the blocked classes were claimed */
+    bool probe_only;    /* the breaker is not closed: one probe decides */
     size_t probes_seen; /* failed probes before this sweep's */
-    int64_t taken; /* rows claimed */
-    size_t pages;  /* under way */
+    int64_t taken;      /* rows claimed */
+    size_t pages;       /* under way */
     struct repository_op op;
     struct sweep *next;
 };

@@ -50,7 +50,8 @@ static const struct status_rule status_rules[] = {
     {501, 501, VERDICT_BLOCKED}, {502, 599, VERDICT_RETRY},
 };
 
-/* A done without an error code: S3 answers 204 (200 in a batch); a local folder 404 if absent. */
+/* A done without an error code: S3 answers 204 (200 in a batch); a local folder 404 if absent.
+ */
 static bool status_is_done(int status)
 {
     return status == 200 || status == 202 || status == 204 || status == 404;
@@ -74,7 +75,8 @@ enum verdict verdict_of_delete(const struct files_answer *answer)
 bool verdict_is_throttle(const struct files_answer *answer)
 {
     return answer->status == 429 || answer->status == 503 ||
-           strcmp(answer->code, "SlowDown") == 0 || strncmp(answer->code, "Throttling", 10) == 0;
+           strcmp(answer->code, "SlowDown") == 0 ||
+           strncmp(answer->code, "Throttling", 10) == 0;
 }
 
 void verdict_class_name(const struct files_answer *answer, char *text, size_t size)

@@ -1,5 +1,6 @@
 /*
- * verdict: what an answer of a provider means for a deletion. One table, no exceptions elsewhere.
+ * verdict: what an answer of a provider means for a deletion. One table, no exceptions
+ * elsewhere.
  */
 #ifndef FALLBACK_VERDICT_H
 #define FALLBACK_VERDICT_H

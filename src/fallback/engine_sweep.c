@@ -10,7 +10,7 @@ static void backlog_ask(struct engine *engine, struct sweep *sweep)
                                .kind = ENGINE_READ, .repository = &sweep->op, .sweep = sweep});
 }
 
-void sweeping_begin(struct engine *engine, struct sweep *sweep)
+void engine_sweep_begin(struct engine *engine, struct sweep *sweep)
 {
     sweep->stage = engine->sweep_count < SWEEPS_MAX ? SWEEP_COUNTING : SWEEP_SUMMING;
     /* Too many at once: this one only counts, and says that there is more. */
@@ -36,7 +36,7 @@ static void sweep_end(struct engine *engine, struct sweep *sweep)
     engine_command(engine, (struct engine_command){.kind = ENGINE_SWEEP_END, .sweep = sweep});
 }
 
-void sweeping_read(struct engine *engine, struct sweep *sweep)
+void engine_sweep_read(struct engine *engine, struct sweep *sweep)
 {
     if (sweep->op.outcome != REPOSITORY_OK) {
         sweep->unavailable = true;
@@ -146,13 +146,13 @@ static void sweep_advance(struct engine *engine, int64_t now, struct sweep *swee
     }
 }
 
-void sweeping_advance(struct engine *engine, int64_t now)
+void engine_sweeps_advance(struct engine *engine, int64_t now)
 {
     for (struct sweep *sweep = engine->sweeps; sweep; sweep = sweep->next)
         sweep_advance(engine, now, sweep);
 }
 
-void sweeping_stop(struct engine *engine)
+void engine_sweeps_stop(struct engine *engine)
 {
     for (struct sweep *sweep = engine->sweeps; sweep; sweep = sweep->next) {
         if (sweep->stage != SWEEP_COUNTING && sweep->stage != SWEEP_SUMMING) {
@@ -163,7 +163,7 @@ void sweeping_stop(struct engine *engine)
     }
 }
 
-void sweeping_claimed(struct sweep *sweep, const struct page *page, enum claim_kind kind)
+void engine_sweep_claimed(struct sweep *sweep, const struct page *page, enum claim_kind kind)
 {
     sweep->claiming = false;
     const struct claim *claim = &page->repository.claim;
@@ -187,7 +187,7 @@ void sweeping_claimed(struct sweep *sweep, const struct page *page, enum claim_k
         sweep_drain(sweep, false);
 }
 
-void sweeping_confirmed(struct engine *engine, struct sweep *sweep, const struct page *page)
+void engine_sweep_confirmed(struct engine *engine, struct sweep *sweep, const struct page *page)
 {
     for (size_t i = 0; i < page->rows.count; i++) {
         const struct confirmation *item = &page->items[i];
@@ -202,7 +202,7 @@ void sweeping_confirmed(struct engine *engine, struct sweep *sweep, const struct
                    (struct engine_command){.kind = ENGINE_SWEEP_PROGRESS, .sweep = sweep});
 }
 
-void sweeping_page_ended(struct sweep *sweep)
+void engine_sweep_page_ended(struct sweep *sweep)
 {
     sweep->pages--;
 }

@@ -1,0 +1,277 @@
+/* The engine's part that takes a page from its claim to its confirm. */
+#include "fallback/engine_state.h"
+
+#include "fallback/backoff.h"
+
+#include <assert.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <string.h>
+
+static struct page *page_find_free(struct engine *engine, size_t from)
+{
+    for (size_t i = from; i < engine->page_count; i++) {
+        if (engine->pages[i].stage == PAGE_FREE)
+            return &engine->pages[i];
+    }
+    return NULL;
+}
+
+struct page *engine_claim(struct engine *engine, int64_t now, const struct claim *claim,
+                          struct sweep *sweep)
+{
+    /* The first pages are for requests that wait; they may use the others too. */
+    struct page *page = page_find_free(engine, claim->kind == CLAIM_KEYS ? 0 : INLINE_PAGES);
+    if (!page)
+        return NULL;
+    page->stage = PAGE_CLAIMING;
+    page->sweep = sweep;
+    page->probe = engine->breaker.state != BREAKER_CLOSED;
+    page->lease_until = now + engine->options.lease_ms;
+    page->asked = claim->limit;
+    page->repository = (struct repository_op){.verb = DELETIONS_CLAIM, .claim = *claim};
+    page->repository.claim.lease_ms = engine->options.lease_ms;
+    if (claim->after_key) {
+        snprintf(page->after_key, sizeof page->after_key, "%s", claim->after_key);
+        page->repository.claim.after_key = page->after_key;
+    }
+    /* Keys that are claimed but not yet sent take their place already. */
+    engine->under_way += page->asked;
+    breaker_sent(&engine->breaker);
+    engine_write(engine, &page->repository);
+    return page;
+}
+
+static void page_end(struct page *page)
+{
+    if (page->sweep)
+        engine_sweep_page_ended(page->sweep);
+    page_reset(page);
+}
+
+/* A lease that runs out while an answer is held: the row is anybody's again. */
+void engine_held_drop(struct engine *engine, int64_t now, bool all)
+{
+    for (size_t i = 0; i < engine->page_count; i++) {
+        struct page *page = &engine->pages[i];
+        if (page->stage == PAGE_HELD && (all || now >= page->lease_until))
+            page_end(page);
+    }
+}
+
+static void page_confirm(struct engine *engine, struct page *page)
+{
+    page->stage = PAGE_CONFIRMING;
+    page->repository =
+        (struct repository_op){.verb = DELETIONS_CONFIRM,
+                               .confirm = {.items = page->items,
+                                           .count = page->rows.count,
+                                           .second_look_ms = engine->options.second_look_ms}};
+    engine_write(engine, &page->repository);
+}
+
+static bool page_has_done(const struct page *page)
+{
+    for (size_t i = 0; i < page->rows.count; i++) {
+        if (page->items[i].outcome == CONFIRM_DONE)
+            return true;
+    }
+    return false;
+}
+
+/* Confirms what was answered, or holds it until the store is known to be ours (M3). */
+static void page_answered(struct engine *engine, int64_t now, struct page *page)
+{
+    if (!page_has_done(page) || engine_identity_is_fresh(engine, now))
+        page_confirm(engine, page);
+    else
+        page->stage = PAGE_HELD;
+}
+
+static void page_judged(struct engine *engine, int64_t now, struct page *page)
+{
+    struct page_health health = page_judge(page, &engine->random);
+    if (health.throttled)
+        pace_throttled(&engine->pace, health.retry_after_ms, now);
+    else if (health.answered)
+        pace_succeeded(&engine->pace);
+    if (health.answered && breaker_succeeded(&engine->breaker))
+        engine_provider_back(engine, now);
+    if (health.failed)
+        engine_provider_failed(engine, now);
+    page_answered(engine, now, page);
+}
+
+static void page_send(struct engine *engine, int64_t now, struct page *page)
+{
+    page_fill_keys(page, engine->store_id);
+    if (page->sent == 0) {
+        if (page->probe)
+            breaker_unsent(&engine->breaker, now);
+        page_judged(engine, now, page);
+        return;
+    }
+    /* The whole call, queueing included, stays under half the lease (R5). */
+    int64_t half = page->lease_until - engine->options.lease_ms / 2;
+    int64_t deadline = now + engine->options.call_timeout_ms;
+    page->stage = PAGE_DELETING;
+    engine->under_way += page->rows.count;
+    page->files = (struct files_op){.verb = FILES_DELETE,
+                                    .deadline_ms = deadline < half ? deadline : half,
+                                    .keys = page->keys,
+                                    .answers = page->answers,
+                                    .count = page->sent};
+    memset(page->answers, 0, page->sent * sizeof *page->answers);
+    engine_command(engine,
+                   (struct engine_command){.kind = ENGINE_DELETE, .files = &page->files});
+}
+
+static void due_claimed(struct engine *engine, int64_t now, const struct page *page)
+{
+    engine->scanning = false;
+    const struct claim *claim = &page->repository.claim;
+    if (page->repository.outcome != REPOSITORY_OK) {
+        engine->scan_at = now + PAUSE_MS;
+        return;
+    }
+    if (claim->claimed.count + claim->live_users == page->asked) {
+        engine->scan_at = now;
+        return;
+    }
+    if (engine->forward_since && !page->probe) {
+        /* All was pulled forward; what failed on the way is due by its own time again. */
+        engine->forward_since = 0;
+        engine->scan_at = now;
+        return;
+    }
+    engine->scan_at = now + SLEEP_MAX_MS;
+    if (claim->next_due_at && claim->next_due_at - engine->database_ahead < engine->scan_at)
+        engine->scan_at = claim->next_due_at - engine->database_ahead;
+}
+
+static void page_claimed(struct engine *engine, int64_t now, struct page *page)
+{
+    struct repository_op *op = &page->repository;
+    bool failed = op->outcome != REPOSITORY_OK;
+    engine->under_way -= page->asked;
+    if (!failed)
+        engine->database_ahead = op->claim.now - now;
+    if (op->claim.live_users)
+        engine_command(engine, (struct engine_command){
+                                   .kind = ENGINE_ALARM,
+                                   .text = "deletions of live users' objects were refused",
+                                   .number = (int64_t)op->claim.live_users});
+    if (op->claim.kind == CLAIM_DUE)
+        due_claimed(engine, now, page);
+    if (page->sweep)
+        engine_sweep_claimed(page->sweep, page, op->claim.kind);
+
+    page->rows = op->claim.claimed;
+    op->claim.claimed = (struct deletions){0};
+    bool late = now >= page->lease_until - engine->options.lease_ms / 2;
+    /* Unknown, or too late for a call within the lease: dropped, the lease runs out (R7). */
+    if (failed || page->rows.count == 0 || late || engine->stopped) {
+        if (page->probe) {
+            breaker_unsent(&engine->breaker, now);
+            engine->check_closes = !failed && !late;
+            if (engine->check_closes)
+                engine->good_at = 0;
+        }
+        page_end(page);
+        return;
+    }
+    page_send(engine, now, page);
+}
+
+/* The next class to unblock after the probe of one succeeded; false if there is none left. */
+static bool page_unblock_next(struct engine *engine, struct page *page)
+{
+    while (page->unblocked < page->rows.count) {
+        const struct confirmation *item = &page->items[page->unblocked++];
+        if (item->outcome != CONFIRM_DONE || item->row->state != DELETION_BLOCKED)
+            continue;
+        page->stage = PAGE_UNBLOCKING;
+        page->repository = (struct repository_op){.verb = DELETIONS_UNBLOCK};
+        memcpy(page->repository.store_id, item->row->store_id, UUID_TEXT_SIZE);
+        memcpy(page->repository.error_class, item->row->error_class, ERROR_CLASS_SIZE);
+        engine_write(engine, &page->repository);
+        return true;
+    }
+    return false;
+}
+
+static void item_confirmed(struct engine *engine, int64_t now, const struct confirmation *item)
+{
+    if (item->finished)
+        engine_answer_subject(engine, item->row->key);
+    if (item->user_gone)
+        engine_answer_subject(engine, item->row->user_id);
+    if (item->applied && item->outcome == CONFIRM_RETRY &&
+        now + item->delay_ms < engine->scan_at)
+        engine->scan_at = now + item->delay_ms;
+}
+
+static void page_confirmed(struct engine *engine, int64_t now, struct page *page)
+{
+    if (page->repository.outcome != REPOSITORY_OK) {
+        if (page->sweep)
+            page->sweep->unavailable = true;
+        page_end(page);
+        return;
+    }
+    for (size_t i = 0; i < page->rows.count; i++)
+        item_confirmed(engine, now, &page->items[i]);
+    if (page->sweep)
+        engine_sweep_confirmed(engine, page->sweep, page);
+    if (!page_unblock_next(engine, page))
+        page_end(page);
+}
+
+static void page_unblocked(struct engine *engine, struct page *page)
+{
+    engine->woken = true;
+    if (!page_unblock_next(engine, page))
+        page_end(page);
+}
+
+static struct page *page_of_repository(struct repository_op *op)
+{
+    return (struct page *)((char *)op - offsetof(struct page, repository));
+}
+
+void engine_page_written(struct engine *engine, int64_t now, struct repository_op *op)
+{
+    struct page *page = page_of_repository(op);
+    switch (page->stage) {
+    case PAGE_CLAIMING:
+        page_claimed(engine, now, page);
+        break;
+    case PAGE_CONFIRMING:
+        page_confirmed(engine, now, page);
+        break;
+    case PAGE_UNBLOCKING:
+        page_unblocked(engine, page);
+        break;
+    case PAGE_FREE:
+    case PAGE_DELETING:
+    case PAGE_HELD:
+        assert(false && "a page that wrote nothing");
+    }
+}
+
+void engine_page_deleted(struct engine *engine, int64_t now, struct files_op *op)
+{
+    struct page *page = (struct page *)((char *)op - offsetof(struct page, files));
+    engine->under_way -= page->rows.count;
+    if (op->address_changed)
+        engine->good_at = 0;
+    page_judged(engine, now, page);
+}
+
+void engine_held_confirm(struct engine *engine)
+{
+    for (size_t i = 0; i < engine->page_count; i++) {
+        if (engine->pages[i].stage == PAGE_HELD)
+            page_confirm(engine, &engine->pages[i]);
+    }
+}
