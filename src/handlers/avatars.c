@@ -6,6 +6,7 @@
 #include "handlers/erasures.h"
 #include "handlers/service.h"
 #include "handlers/user_json.h"
+#include "http/condition.h"
 #include "users/deleting.h"
 #include "users/image.h"
 #include "users/uploading.h"
@@ -149,26 +150,58 @@ static bool user_load(struct request *request, struct avatar_state *state)
     return false;
 }
 
-static void image_reply(struct request *request, struct avatar_state *state)
+static void image_set_headers(struct request *request, const struct avatar *avatar,
+                              const char *tag)
 {
-    char tag[SHA256_TEXT_SIZE + 2];
-    snprintf(tag, sizeof tag, "\"%s\"", state->user.avatar.sha256);
     request_set_header(request, "ETag", tag);
     request_set_header(request, "Content-Type",
-                       *state->user.avatar.content_type ? state->user.avatar.content_type
-                                                        : "application/octet-stream");
+                       *avatar->content_type ? avatar->content_type
+                                             : "application/octet-stream");
     request_set_header(request, "X-Content-Type-Options", "nosniff");
     request_set_header(request, "Content-Security-Policy", "sandbox; default-src 'none'");
     request_set_header(request, "Content-Disposition", "inline; filename=\"avatar\"");
     request_set_header(request, "Cache-Control", "private, no-cache");
+    request_set_header(request, "Accept-Ranges", "bytes");
+}
+
+/* Part of the image, as the Range header asks; whole if the image is not the one it was. */
+static enum range_verdict range_read(struct request *request, const char *tag, size_t length,
+                                     size_t *ret_first, size_t *ret_last)
+{
+    const char *same = request_header(request, "If-Range");
+    if (same && strcmp(same, tag) != 0)
+        return RANGE_WHOLE;
+    return condition_read_range(request_header(request, "Range"), length, ret_first, ret_last);
+}
+
+static void image_reply(struct request *request, struct avatar_state *state)
+{
+    char tag[SHA256_TEXT_SIZE + 2], range[80];
+    size_t length = state->fetch.body.length, first = 0, last = 0;
+    snprintf(tag, sizeof tag, "\"%s\"", state->user.avatar.sha256);
     const char *known = request_header(request, "If-None-Match");
-    if (known && (strcmp(known, "*") == 0 || strstr(known, tag))) {
+    bool unchanged = known && condition_lists_tag(known, tag, true);
+    enum range_verdict verdict =
+        unchanged ? RANGE_WHOLE : range_read(request, tag, length, &first, &last);
+    if (verdict == RANGE_UNSATISFIABLE) {
+        snprintf(range, sizeof range, "bytes */%zu", length);
+        request_set_header(request, "Content-Range", range);
+        request_reply_error(request, 416, "the image has %zu bytes", length);
+        return;
+    }
+    image_set_headers(request, &state->user.avatar, tag);
+    if (unchanged) {
         request_reply_empty(request, 304);
         return;
     }
-    size_t length = state->fetch.body.length;
     char *bytes = buffer_take(&state->fetch.body);
-    request_reply_bytes(request, 200, bytes, length);
+    if (verdict == RANGE_PART) {
+        snprintf(range, sizeof range, "bytes %zu-%zu/%zu", first, last, length);
+        request_set_header(request, "Content-Range", range);
+        length = last - first + 1;
+        memmove(bytes, bytes + first, length);
+    }
+    request_reply_bytes(request, verdict == RANGE_PART ? 206 : 200, bytes, length);
 }
 
 static void image_fetch(struct request *request, struct avatar_state *state);

@@ -55,7 +55,7 @@ static int field_decode(const struct user_field *field, const json_t *value, str
                    : 0;
     const char *text = json_string_value(value);
     const char *rule = text ? user_field_check(field, text) : field->rule;
-    if (rule)
+    if (!text || rule)
         return fault_add(faults, field->name, "must be ", rule);
     memcpy((char *)user + field->offset, text, strlen(text) + 1);
     return 0;

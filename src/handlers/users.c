@@ -1,10 +1,10 @@
 #include "handlers/users.h"
 
 #include "config/limits.h"
-#include "config/options.h"
 #include "handlers/erasures.h"
 #include "handlers/service.h"
 #include "handlers/user_json.h"
+#include "http/condition.h"
 #include "users/adding.h"
 #include "users/deleting.h"
 #include "users/updating.h"
@@ -50,10 +50,18 @@ static bool user_read(struct request *request, struct user *user)
     return false;
 }
 
-static void version_set_header(struct request *request, const struct user *user)
+/* A user's entity tag: the version in quotes. */
+#define TAG_SIZE 32
+
+static void tag_format(const struct user *user, char ret_tag[static TAG_SIZE])
 {
-    char tag[32];
-    snprintf(tag, sizeof tag, "\"%lld\"", (long long)user->version);
+    snprintf(ret_tag, TAG_SIZE, "\"%lld\"", (long long)user->version);
+}
+
+static void tag_set_header(struct request *request, const struct user *user)
+{
+    char tag[TAG_SIZE];
+    tag_format(user, tag);
     request_set_header(request, "ETag", tag);
 }
 
@@ -72,7 +80,7 @@ static void users_post_end(struct request *request)
     char location[sizeof "/api/users/" + UUID_TEXT_SIZE];
     snprintf(location, sizeof location, "/api/users/%s", user->id);
     request_set_header(request, "Location", location);
-    version_set_header(request, user);
+    tag_set_header(request, user);
     request_reply_data(request, 201, user_json_encode(user));
 }
 
@@ -112,6 +120,18 @@ void users_list(struct request *request)
     repository_op_deinit(&op);
 }
 
+static void user_reply(struct request *request, const struct user *user)
+{
+    char tag[TAG_SIZE];
+    tag_format(user, tag);
+    request_set_header(request, "ETag", tag);
+    const char *known = request_header(request, "If-None-Match");
+    if (known && condition_lists_tag(known, tag, true))
+        request_reply_empty(request, 304);
+    else
+        request_reply_data(request, 200, user_json_encode(user));
+}
+
 void users_get(struct request *request)
 {
     struct service *service = request_context(request);
@@ -124,8 +144,7 @@ void users_get(struct request *request)
     } else if (op.outcome == REPOSITORY_NOT_FOUND) {
         request_reply_error(request, 404, "there is no user with this id");
     } else {
-        version_set_header(request, &op.user);
-        request_reply_data(request, 200, user_json_encode(&op.user));
+        user_reply(request, &op.user);
     }
 }
 
@@ -143,35 +162,46 @@ static void users_put_end(struct request *request)
         request_reply_unavailable(request, run->flow.why);
         break;
     default:
-        version_set_header(request, &run->flow.op.user);
+        tag_set_header(request, &run->flow.op.user);
         request_reply_data(request, 200, user_json_encode(&run->flow.op.user));
     }
 }
 
-/* The version that If-Match names: -1 any, 0 one that no user ever has. */
-static int64_t if_match_read(struct request *request)
+/*
+ * The version that If-Match asks for: -1 for any. What it lists is compared with the user as it
+ * is now, and the change with that version: whoever comes between makes it fail.
+ */
+static bool if_match_read(struct request *request, const char *id, int64_t *ret_version)
 {
+    struct service *service = request_context(request);
     const char *header = request_header(request, "If-Match");
+    *ret_version = -1;
     if (!header || strcmp(header, "*") == 0)
-        return -1;
-    char digits[24];
-    int64_t version;
-    size_t length = strlen(header);
-    if (length < 3 || length > sizeof digits || header[0] != '"' || header[length - 1] != '"')
-        return 0;
-    memcpy(digits, header + 1, length - 2);
-    digits[length - 2] = '\0';
-    return number_parse(digits, &version) == 0 ? version : 0;
+        return true;
+    struct repository_op op = {.verb = USER_GET};
+    memcpy(op.id, id, sizeof op.id);
+    runtime_read(service->runtime, &op);
+    if (op.outcome == REPOSITORY_FAILED) {
+        request_reply_unavailable(request, "the database cannot be read now; try again");
+        return false;
+    }
+    char tag[TAG_SIZE];
+    tag_format(&op.user, tag);
+    /* No user has version 0: the change then finds none, and says which way. */
+    *ret_version = condition_lists_tag(header, tag, false) ? op.user.version : 0;
+    return true;
 }
 
 void users_put(struct request *request)
 {
     struct service *service = request_context(request);
     struct flow_run *run = run_new(request);
+    int64_t version;
     if (!run || !service_read_id(request, run->flow.op.user.id) ||
-        !user_read(request, &run->flow.op.user))
+        !user_read(request, &run->flow.op.user) ||
+        !if_match_read(request, run->flow.op.user.id, &version))
         return;
-    updating_init(&run->flow, runtime_flow_settings(service->runtime), if_match_read(request));
+    updating_init(&run->flow, runtime_flow_settings(service->runtime), version);
     service_run_flow(request, run, users_put_end);
 }
 

@@ -5,6 +5,7 @@
 #define HTTP_EXCHANGE_H
 
 #include "base/buffer.h"
+#include "http/guard.h"
 #include "http/request.h"
 #include "http/server.h"
 
@@ -16,6 +17,8 @@
 
 struct request {
     struct MHD_Connection *connection;
+    struct guard_target target;
+    bool begun; /* the handler was called */
     const char *method;
     void *context;
     atomic_size_t *suspended; /* the server's count */

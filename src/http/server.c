@@ -80,22 +80,43 @@ static void body_admit(struct request *request)
         request->route->admit(request);
 }
 
-static struct request *request_begin(struct server *server, struct MHD_Connection *connection,
-                                     const char *path, const char *method)
+/* The library shows the target before it decodes it; the request begins here. */
+static void *request_announce(void *data, const char *target, struct MHD_Connection *connection)
 {
+    struct server *server = data;
     struct request *request = calloc(1, sizeof *request);
     if (!request)
         return NULL;
     request->connection = connection;
-    request->method = method;
     request->context = server->options.context;
     request->suspended = &server->suspended;
-    route_find(server, request, path);
+    guard_look_at_target(target, &request->target);
+    return request;
+}
+
+/* Refuses what cannot be trusted to be one request, and lets nothing follow on the connection.
+ */
+static void head_refuse(struct request *request, const struct guard_refusal *refusal)
+{
+    request_set_header(request, "Connection", "close");
+    request_reply_error(request, refusal->status, "%s", refusal->fault);
+}
+
+static void request_begin(struct server *server, struct request *request, const char *path,
+                          const char *method, const char *version)
+{
+    request->begun = true;
+    request->method = method;
+    struct guard_refusal refusal =
+        guard_judge(request->connection, &request->target, path, method, version);
+    if (refusal.status)
+        head_refuse(request, &refusal);
+    else
+        route_find(server, request, path);
     if (!request->replied && server->options.stopping && atomic_load(server->options.stopping))
         request_reply_unavailable(request, "the service is stopping; try another or later");
     if (!request->replied)
         body_admit(request);
-    return request;
 }
 
 static void body_append(struct request *request, const char *bytes, size_t length)
@@ -124,13 +145,12 @@ static enum MHD_Result access_handle(void *data, struct MHD_Connection *connecti
                                      const char *path, const char *method, const char *version,
                                      const char *upload, size_t *upload_length, void **state)
 {
-    (void)version;
-    struct server *server = data;
+    (void)connection;
     struct request *request = *state;
-    if (!request) {
-        *state = request = request_begin(server, connection, path, method);
-        if (!request)
-            return MHD_NO;
+    if (!request)
+        return MHD_NO;
+    if (!request->begun) {
+        request_begin(data, request, path, method, version);
         return request->replied ? request->queued : MHD_YES;
     }
     if (request->replied)
@@ -177,7 +197,7 @@ static struct MHD_Daemon *daemon_start(struct server *server)
         (unsigned)LIMIT_CONNECTIONS, MHD_OPTION_CONNECTION_TIMEOUT,
         (unsigned)LIMIT_CONNECTION_IDLE_S, MHD_OPTION_CONNECTION_MEMORY_LIMIT,
         (size_t)LIMIT_HEAD_BYTES, MHD_OPTION_STRICT_FOR_CLIENT, -1, MHD_OPTION_NOTIFY_COMPLETED,
-        request_completed, NULL,
+        request_completed, NULL, MHD_OPTION_URI_LOG_CALLBACK, request_announce, server,
         threads > 1 ? MHD_OPTION_THREAD_POOL_SIZE : MHD_OPTION_END, threads, MHD_OPTION_END);
 }
 

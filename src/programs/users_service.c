@@ -5,6 +5,7 @@
 #include "config/service_options.h"
 #include "handlers/service.h"
 #include "http/auth.h"
+#include "http/guard.h"
 #include "http/listener.h"
 #include "http/server.h"
 #include "programs/drivers.h"
@@ -106,7 +107,9 @@ static int servers_start(struct program *program, struct error *error)
         .routes = program->public_routes,
         .route_count = routes_public(service, program->public_routes),
         .context = service,
-        .threads = (unsigned)(threads ? threads : cores > 2 ? cores - 1 : 1),
+        .threads = (unsigned)(threads     ? threads
+                              : cores > 2 ? cores - 1
+                                          : 1),
         .stopping = &service->stopping,
     };
     struct server_options private_options = {
@@ -130,8 +133,8 @@ static int program_start(struct program *program, struct error *error)
     const char *token_file = program->options.token_file;
     if (auth_open(token_file, &program->auth, error) < 0)
         return error_wrap(error, "--token-file");
-    if (listeners_open(program, error) < 0 || stores_open(program, error) < 0 ||
-        runtime_start(program, error) < 0)
+    if (guard_self_test(error) < 0 || listeners_open(program, error) < 0 ||
+        stores_open(program, error) < 0 || runtime_start(program, error) < 0)
         return -1;
     return servers_start(program, error);
 }
@@ -147,7 +150,8 @@ static void requests_drain(struct program *program)
     server_quiesce(program->private_server);
     runtime_quiesce(program->service.runtime);
     int64_t until = clock_boot_ms() + program->options.stop_timeout;
-    while (server_suspended(program->public_server) + server_suspended(program->private_server)) {
+    while (server_suspended(program->public_server) +
+           server_suspended(program->private_server)) {
         if (clock_boot_ms() > until) {
             log_warning("requests did not end in time and are cut off");
             _exit(EX_OK);
@@ -213,8 +217,8 @@ int main(int argc, char **argv)
     struct program program = {.public_socket = -1, .private_socket = -1};
     struct error error = {0};
     bool help;
-    if (options_read(&service_option_table, argc - 1, argv + 1, &program.options, &help, &error) <
-        0)
+    if (options_read(&service_option_table, argc - 1, argv + 1, &program.options, &help,
+                     &error) < 0)
         return fail(&error);
     if (help) {
         options_print_help(&service_option_table, stdout);

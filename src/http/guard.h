@@ -1,0 +1,48 @@
+/*
+ * guard: refuses a request head that two parties could read differently (RFC 9112, section 11).
+ *
+ * libmicrohttpd normalises some faults away before a handler sees them: bare line feeds, NUL
+ * bytes, empty names, and, worst, folded lines, which become part of a header's name. They show
+ * in where names and values lie in its buffer: each line end became two NULs. That rests on how
+ * this version lays its buffer out, so guard_self_test tries it at start, and fails closed.
+ */
+#ifndef HTTP_GUARD_H
+#define HTTP_GUARD_H
+
+#include "base/error.h"
+
+#include <microhttpd.h>
+#include <stddef.h>
+
+/* Longest target and most headers that are taken. */
+#define GUARD_TARGET_MAX  8192
+#define GUARD_HEADERS_MAX 64
+
+/* What the library showed of a target before it decoded it. */
+struct guard_target {
+    size_t length;
+    int status;        /* 0: nothing is wrong with it; else what to answer */
+    const char *fault; /* in words */
+};
+
+/* Looks at a target as it came: for the library's URI log callback. */
+void guard_look_at_target(const char *target, struct guard_target *ret_target);
+
+struct guard_refusal {
+    int status;        /* 0: the head is good */
+    const char *fault; /* what is wrong and what to do: a constant text */
+};
+
+/*
+ * Judges a head on the first call of the access handler; `path`, `method` and `version` are
+ * that call's arguments themselves, not copies.
+ */
+struct guard_refusal guard_judge(struct MHD_Connection *connection,
+                                 const struct guard_target *target, const char *path,
+                                 const char *method, const char *version);
+
+/* Sends good and bad heads through the library; ERROR_INTERNAL if the guard no longer sees
+ * them. */
+int guard_self_test(struct error *error);
+
+#endif
