@@ -1,257 +1,21 @@
-#include "runtime/runtime.h"
+#include "runtime/runtime_state.h"
 
 #include "base/clock.h"
 #include "base/log.h"
 #include "config/limits.h"
 
-#include <pthread.h>
-#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 
-/* What the engine's thread is told. */
-enum message_kind {
-    MESSAGE_WRITTEN,
-    MESSAGE_DELETED,
-    MESSAGE_IDENTITY,
-    MESSAGE_WAITS,
-    MESSAGE_HANDED,
-    MESSAGE_STOPS_WAITING,
-    MESSAGE_SWEPT,
-    MESSAGE_QUIESCE,
-    MESSAGE_END,
-};
-
-struct runtime {
-    struct runtime_options options;
-    struct repository *repository;
-    struct files *files;
-    struct engine *engine; /* its thread's alone */
-    struct mailbox mailbox;
-    pthread_t thread;
-    atomic_bool woken;
-    struct message quiesce, end;
-    struct identity_check check;
-
-    pthread_mutex_t lock; /* of what follows */
-    pthread_cond_t identified;
-    bool checked; /* the first look at the identity is done */
-    struct error check_error;
-    struct runtime_status status;
-};
-
-#define CONTAINER_OF(pointer, type, member) ((type *)((char *)(pointer)-offsetof(type, member)))
-
-static void engine_post(struct runtime *runtime, struct message *message, enum message_kind kind)
-{
-    message->kind = (int)kind;
-    mailbox_post_always(&runtime->mailbox, message);
-}
-
 static void engine_write_done(struct repository_op *op)
 {
-    engine_post(op->owner, &op->message, MESSAGE_WRITTEN);
+    runtime_post(op->owner, &op->message, MESSAGE_WRITTEN);
 }
 
 static void engine_delete_done(struct files_op *op)
 {
-    engine_post(op->owner, &op->message, MESSAGE_DELETED);
+    runtime_post(op->owner, &op->message, MESSAGE_DELETED);
 }
-
-/* Flows. */
-
-static void flow_carry(struct flow_run *run, enum flow_step step);
-
-static void flow_go_on(struct flow_run *run)
-{
-    flow_carry(run, run->flow.next(&run->flow, clock_boot_ms()));
-}
-
-static void flow_written(struct repository_op *op)
-{
-    flow_go_on(op->owner);
-}
-
-static void flow_filed(struct files_op *op)
-{
-    flow_go_on(op->owner);
-}
-
-static void flow_finish(struct flow_run *run)
-{
-    for (; run->places; run->places--)
-        mailbox_release(&run->runtime->mailbox);
-    if (run->flow.wakes)
-        runtime_wake(run->runtime);
-    run->done(run);
-}
-
-static void flow_post(struct flow_run *run, struct message *message, enum message_kind kind)
-{
-    message->kind = (int)kind;
-    run->places--;
-    mailbox_post_reserved(&run->runtime->mailbox, message);
-}
-
-static void flow_end_run(struct flow_run *run)
-{
-    if (!run->registered) {
-        flow_finish(run);
-        return;
-    }
-    run->ending = true;
-    flow_post(run, &run->handing, MESSAGE_STOPS_WAITING);
-}
-
-/* The first write took its place beforehand; the others are few, and never refused. */
-static void flow_submit(struct flow_run *run)
-{
-    bool first = !run->submitted;
-    /* From the submission on, the run is another thread's. */
-    run->submitted = true;
-    if (first)
-        repository_submit_reserved(run->runtime->repository, &run->flow.op);
-    else
-        repository_submit_always(run->runtime->repository, &run->flow.op);
-}
-
-static void flow_carry(struct flow_run *run, enum flow_step step)
-{
-    switch (step) {
-    case FLOW_WRITE:
-        run->flow.op.done = flow_written;
-        run->flow.op.owner = run;
-        flow_submit(run);
-        break;
-    case FLOW_FILES:
-        run->flow.files.done = flow_filed;
-        run->flow.files.owner = run;
-        files_submit_always(run->runtime->files, &run->flow.files);
-        break;
-    case FLOW_HAND:
-    case FLOW_WAIT:
-        flow_post(run, &run->handing, MESSAGE_HANDED);
-        break;
-    case FLOW_END:
-        flow_end_run(run);
-        break;
-    }
-}
-
-static bool places_reserve(struct flow_run *run, size_t count)
-{
-    for (; run->places < count; run->places++) {
-        if (!mailbox_reserve(&run->runtime->mailbox)) {
-            for (; run->places; run->places--)
-                mailbox_release(&run->runtime->mailbox);
-            return false;
-        }
-    }
-    return true;
-}
-
-bool runtime_run_flow(struct runtime *runtime, struct flow_run *run)
-{
-    run->runtime = runtime;
-    /* All room that an answer needs is taken before the transaction, or the answer is 503 (M1). */
-    if (!places_reserve(run, 2))
-        return false;
-    if (!repository_reserve(runtime->repository)) {
-        for (; run->places; run->places--)
-            mailbox_release(&runtime->mailbox);
-        return false;
-    }
-    if (run->flow.waits) {
-        run->registered = true;
-        flow_post(run, &run->waiting, MESSAGE_WAITS);
-    }
-    flow_go_on(run);
-    return true;
-}
-
-static void flow_handed(struct runtime *runtime, struct flow_run *run, int64_t now)
-{
-    struct waiter *waiter = run->registered ? &run->flow.waiter : NULL;
-    engine_handed(runtime->engine, now, &run->flow.op.keys, waiter,
-                  now + runtime->options.delete_wait_ms);
-    if (!waiter)
-        flow_go_on(run);
-}
-
-static void flow_answered(struct waiter *waiter)
-{
-    struct flow_run *run = CONTAINER_OF(waiter, struct flow_run, flow.waiter);
-    run->registered = false;
-    if (run->ending)
-        flow_finish(run);
-    else
-        flow_go_on(run);
-}
-
-/* Whose store it is. */
-
-static void identity_carry(struct runtime *runtime, enum identity_step step);
-
-static void identity_filed(struct files_op *op)
-{
-    struct runtime *runtime = op->owner;
-    engine_post(runtime, &op->message, MESSAGE_IDENTITY);
-}
-
-static void identity_written(struct repository_op *op)
-{
-    struct runtime *runtime = op->owner;
-    engine_post(runtime, &op->message, MESSAGE_IDENTITY);
-}
-
-static void identity_publish(struct runtime *runtime)
-{
-    const struct identity_check *check = &runtime->check;
-    bool good = check->verdict == IDENTITY_GOOD;
-    pthread_mutex_lock(&runtime->lock);
-    bool news = strcmp(runtime->status.trouble, check->error.text) != 0 || !runtime->checked;
-    memcpy(runtime->status.trouble, check->error.text, sizeof runtime->status.trouble);
-    if (good)
-        memcpy(runtime->status.store_id, check->store_id, UUID_TEXT_SIZE);
-    runtime->checked = true;
-    runtime->check_error = check->error;
-    pthread_cond_broadcast(&runtime->identified);
-    pthread_mutex_unlock(&runtime->lock);
-    if (news && good)
-        log_info("the file store is ours", log_text("store", check->store_id));
-    else if (news)
-        log_error("the file store cannot be used", log_text("error", check->error.text));
-}
-
-static void identity_carry(struct runtime *runtime, enum identity_step step)
-{
-    struct identity_check *check = &runtime->check;
-    switch (step) {
-    case IDENTITY_STEP_FILES:
-        check->files.done = identity_filed;
-        check->files.owner = runtime;
-        files_submit_always(runtime->files, &check->files);
-        break;
-    case IDENTITY_STEP_REPOSITORY:
-        check->repository.done = identity_written;
-        check->repository.owner = runtime;
-        repository_submit_always(runtime->repository, &check->repository);
-        break;
-    case IDENTITY_STEP_END:
-        engine_identified(runtime->engine, clock_boot_ms(), check->verdict,
-                          check->verdict == IDENTITY_GOOD ? check->store_id : NULL);
-        identity_publish(runtime);
-        break;
-    }
-}
-
-static void identity_begin(struct runtime *runtime)
-{
-    uuid_generate(runtime->check.fresh_store_id);
-    identity_carry(runtime, identity_check_begin(&runtime->check, clock_boot_ms()));
-}
-
-/* The engine's thread. */
 
 static void sweep_end(struct runtime *runtime, struct sweep *sweep)
 {
@@ -288,10 +52,10 @@ static void command_carry(struct runtime *runtime, const struct engine_command *
         engine_read(runtime->engine, clock_boot_ms(), command->repository);
         break;
     case ENGINE_CHECK_IDENTITY:
-        identity_begin(runtime);
+        identity_watch_begin(runtime);
         break;
     case ENGINE_ANSWER:
-        flow_answered(command->waiter);
+        flow_run_answered(command->waiter);
         break;
     case ENGINE_SWEEP_PROGRESS:
         sweep_progress(command->sweep);
@@ -338,14 +102,14 @@ static bool message_handle(struct runtime *runtime, struct message *message)
         engine_deleted(engine, now, CONTAINER_OF(message, struct files_op, message));
         break;
     case MESSAGE_IDENTITY:
-        identity_carry(runtime, identity_check_next(&runtime->check, now));
+        identity_watch_next(runtime, now);
         break;
     case MESSAGE_WAITS:
         engine_waits(engine, now,
                      &CONTAINER_OF(message, struct flow_run, waiting)->flow.waiter);
         break;
     case MESSAGE_HANDED:
-        flow_handed(runtime, CONTAINER_OF(message, struct flow_run, handing), now);
+        flow_run_handed(runtime, CONTAINER_OF(message, struct flow_run, handing), now);
         break;
     case MESSAGE_STOPS_WAITING:
         engine_stops_waiting(engine, now,
@@ -370,8 +134,8 @@ static void *engine_thread(void *argument)
     bool stopping = false;
     while (!stopping || !engine_is_idle(runtime->engine)) {
         int64_t now = clock_boot_ms();
-        struct message *message = mailbox_take(
-            &runtime->mailbox, engine_next_tick(runtime->engine, now) - now);
+        struct message *message =
+            mailbox_take(&runtime->mailbox, engine_next_tick(runtime->engine, now) - now);
         /* Cleared before the scan that it asks for: a later wake is not lost (M1). */
         if (atomic_exchange(&runtime->woken, false))
             engine_woken(runtime->engine, clock_boot_ms());
@@ -451,14 +215,14 @@ int runtime_await_identity(struct runtime *runtime, struct error *error)
 
 void runtime_quiesce(struct runtime *runtime)
 {
-    engine_post(runtime, &runtime->quiesce, MESSAGE_QUIESCE);
+    runtime_post(runtime, &runtime->quiesce, MESSAGE_QUIESCE);
 }
 
 void runtime_close(struct runtime *runtime)
 {
     if (!runtime)
         return;
-    engine_post(runtime, &runtime->end, MESSAGE_END);
+    runtime_post(runtime, &runtime->end, MESSAGE_END);
     pthread_join(runtime->thread, NULL);
     engine_free(runtime->engine);
     mailbox_deinit(&runtime->mailbox);

@@ -1,8 +1,8 @@
 /*
  * runtime: carries out what the core commands.
  *
- * It owns the engine's thread, runs flows and sweeps over the repository and the files, and keeps
- * watch on whose store the files are in. Everything here may be called from any thread.
+ * It owns the engine's thread, runs flows and sweeps over the repository and the files, and
+ * keeps watch on whose store the files are in. Everything here may be called from any thread.
  */
 #ifndef RUNTIME_RUNTIME_H
 #define RUNTIME_RUNTIME_H
@@ -80,7 +80,7 @@ struct runtime_status {
     enum identity_verdict identity;
     bool takes_uploads;
     char store_id[UUID_TEXT_SIZE];
-    char trouble[ERROR_TEXT_SIZE]; /* why the identity is not good; "": it is */
+    char trouble[ERROR_TEXT_SIZE];     /* why the identity is not good; "": it is */
     int64_t started_at, last_sweep_at; /* wall clock; 0: no sweep yet */
     int64_t sweeps;
 };

@@ -1,0 +1,62 @@
+/*
+ * runtime_state: the runtime from the inside, for the files that it is made of.
+ */
+#ifndef RUNTIME_RUNTIME_STATE_H
+#define RUNTIME_RUNTIME_STATE_H
+
+#include "runtime/runtime.h"
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stddef.h>
+
+/* What the engine's thread is told. */
+enum message_kind {
+    MESSAGE_WRITTEN,
+    MESSAGE_DELETED,
+    MESSAGE_IDENTITY,
+    MESSAGE_WAITS,
+    MESSAGE_HANDED,
+    MESSAGE_STOPS_WAITING,
+    MESSAGE_SWEPT,
+    MESSAGE_QUIESCE,
+    MESSAGE_END,
+};
+
+struct runtime {
+    struct runtime_options options;
+    struct repository *repository;
+    struct files *files;
+    struct engine *engine; /* its thread's alone */
+    struct mailbox mailbox;
+    pthread_t thread;
+    atomic_bool woken;
+    struct message quiesce, end;
+    struct identity_check check;
+
+    pthread_mutex_t lock; /* of what follows */
+    pthread_cond_t identified;
+    bool checked; /* the first look at the identity is done */
+    struct error check_error;
+    struct runtime_status status;
+};
+
+#define CONTAINER_OF(pointer, type, member) ((type *)((char *)(pointer)-offsetof(type, member)))
+
+/* Tells the engine's thread; the owner of `message` bounds how many there are. */
+static inline void runtime_post(struct runtime *runtime, struct message *message,
+                                enum message_kind kind)
+{
+    message->kind = (int)kind;
+    mailbox_post_always(&runtime->mailbox, message);
+}
+
+/* flow_run.c: a flow's keys were handed over; a waiter was answered. On the engine's thread. */
+void flow_run_handed(struct runtime *runtime, struct flow_run *run, int64_t now);
+void flow_run_answered(struct waiter *waiter);
+
+/* identity_watch.c: begins a look at the store's identity, and goes on with it. */
+void identity_watch_begin(struct runtime *runtime);
+void identity_watch_next(struct runtime *runtime, int64_t now);
+
+#endif
