@@ -1,0 +1,25 @@
+"""The Fallback Job, run to its end."""
+import os
+import subprocess
+
+from . import programs
+
+
+def run(service, *arguments, timeout=60, once=True, **changes):
+    """Runs fallback-job against a service; exit code and output. Options as for the service."""
+    options = {"health": f"http://127.0.0.1:{service.private_port}/api/health",
+               "fallback": f"http://127.0.0.1:{service.private_port}/api/users/fallback",
+               "schedule": "* * * * *", "token_file": service.token_file, **changes}
+    flags = [part for name, value in options.items() if value is not None
+             for part in (f"--{name.replace('_', '-')}", str(value))]
+    return subprocess.run(
+        [programs.program("fallback-job"), "run", *flags, *(["--once"] if once else []),
+         *arguments], stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=timeout,
+        check=False)
+
+
+def environment():
+    """The environment without what would change how the job behaves."""
+    kept = {name: value for name, value in os.environ.items()
+            if not name.startswith("FALLBACK_JOB_") and "proxy" not in name.lower()}
+    return {**kept, "TERM": "xterm"}
