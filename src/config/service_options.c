@@ -77,6 +77,15 @@ static const struct option options[] = {
      .prose = "After an upload that failed without an answer: how long after its deletion the "
               "key is looked at once more, for an object that landed late. No less than "
               "--upload-guard."},
+    {.name = "idempotency-ttl",
+     .type = OPTION_DURATION,
+     .offset = MEMBER(idempotency_ttl),
+     .value = "TIME",
+     .preset = "24h",
+     .least = SECOND,
+     .most = 30 * DAY,
+     .prose = "How long a POST with an Idempotency-Key may be repeated. Only keyed digests are "
+              "kept."},
     {.name = "lease",
      .type = OPTION_DURATION,
      .offset = MEMBER(lease),

@@ -12,7 +12,7 @@ struct service_options {
     const char *database, *files, *files_faults, *queue, *token_file;
     const char *log_level;
     int64_t delete_wait, upload_guard, second_look, lease, files_timeout, startup_timeout;
-    int64_t stop_timeout;
+    int64_t stop_timeout, idempotency_ttl;
     int64_t avatar_max, pages, page_keys, http_threads;
     bool use_inline, use_timer, check, version;
 };
@@ -23,6 +23,6 @@ extern const struct option_table service_option_table;
  * Checks what the options say together, and fills in what follows from others. ERROR_USAGE for
  * what is missing, ERROR_CONFIG for what contradicts.
  */
-int service_options_settle(struct service_options *options, struct error *error);
+int service_options_settle(struct service_options *settled, struct error *error);
 
 #endif

@@ -5,13 +5,12 @@
 #include "config/limits.h"
 #include "handlers/erasures.h"
 #include "handlers/service.h"
+#include "handlers/upload.h"
 #include "handlers/user_json.h"
 #include "http/condition.h"
 #include "users/deleting.h"
-#include "users/image.h"
 #include "users/uploading.h"
 
-#include <openssl/evp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -32,21 +31,18 @@ static void state_free(void *data)
     struct avatar_state *state = data;
     repository_op_deinit(&state->run.flow.op);
     buffer_deinit(&state->fetch.body);
-    atomic_fetch_sub(&state->service->images, 1);
+    upload_leave(state->service);
     free(state);
 }
 
 void avatars_admit(struct request *request)
 {
     struct service *service = request_context(request);
-    if (atomic_fetch_add(&service->images, 1) >= LIMIT_IMAGES) {
-        atomic_fetch_sub(&service->images, 1);
-        request_reply_unavailable(request, "too many images are under way; try again");
+    if (!upload_enter(request))
         return;
-    }
     struct avatar_state *state = calloc(1, sizeof *state);
     if (!state) {
-        atomic_fetch_sub(&service->images, 1);
+        upload_leave(service);
         request_reply_error(request, 500, "out of memory; try again");
         return;
     }
@@ -74,60 +70,15 @@ static void avatars_put_end(struct request *request)
                        json_pack("{s:o}", "avatar", user_json_encode_avatar(&state->user)));
 }
 
-static int sha256_format(const unsigned char *bytes, size_t length,
-                         char text[static SHA256_TEXT_SIZE])
-{
-    unsigned char digest[32];
-    if (EVP_Digest(bytes, length, digest, NULL, EVP_sha256(), NULL) != 1)
-        return -1;
-    for (size_t i = 0; i < sizeof digest; i++)
-        snprintf(text + 2 * i, 3, "%02x", digest[i]);
-    return 0;
-}
-
-/* Describes the body as a new avatar; false, with a reply, if it is none. */
-static bool avatar_describe(struct request *request, const unsigned char *bytes, size_t length,
-                            struct avatar *avatar)
-{
-    const char *content_type = "";
-    switch (image_inspect(bytes, length, &content_type)) {
-    case IMAGE_GOOD:
-        break;
-    case IMAGE_UNKNOWN:
-        request_reply_error(request, 415, "the body is no image: send a PNG, JPEG, WebP or GIF");
-        return false;
-    case IMAGE_DAMAGED:
-        request_reply_error(request, 422, "the image (%s) is damaged or cut short",
-                            content_type);
-        return false;
-    }
-    char id[UUID_TEXT_SIZE];
-    uuid_generate(id);
-    snprintf(avatar->key, sizeof avatar->key, FILES_AVATAR_PREFIX "%s", id);
-    snprintf(avatar->content_type, sizeof avatar->content_type, "%s", content_type);
-    avatar->bytes = (int64_t)length;
-    if (sha256_format(bytes, length, avatar->sha256) == 0)
-        return true;
-    request_reply_error(request, 500, "the image cannot be hashed");
-    return false;
-}
-
 void avatars_put(struct request *request)
 {
     struct avatar_state *state = request_state(request);
     struct flow *flow = &state->run.flow;
-    struct runtime_status status;
     size_t length;
     const unsigned char *bytes = request_body(request, &length);
     if (!service_read_id(request, flow->op.id) ||
-        !avatar_describe(request, bytes, length, &flow->op.user.avatar))
+        !upload_describe(request, bytes, length, &flow->op.user.avatar))
         return;
-    runtime_status_get(state->service->runtime, &status);
-    if (!status.takes_uploads) {
-        request_reply_unavailable(request, "images cannot be stored now; try again");
-        return;
-    }
-    memcpy(flow->op.user.avatar.store_id, status.store_id, UUID_TEXT_SIZE);
     uploading_init(flow, runtime_flow_settings(state->service->runtime), bytes);
     service_run_flow(request, &state->run, avatars_put_end);
 }

@@ -4,6 +4,7 @@
 #include "handlers/erasures.h"
 #include "handlers/fallback.h"
 #include "handlers/health.h"
+#include "handlers/new_user.h"
 #include "handlers/service.h"
 #include "handlers/status.h"
 #include "handlers/users.h"
@@ -19,7 +20,7 @@ size_t routes_public(const struct service *service, struct route routes[static R
     const struct route table[] = {
         {"GET", "/api/health", health_get, .open = true},
         {"GET", "/api/ready", ready_get, .open = true},
-        {"POST", "/api/users", users_post, .body_limit = JSON},
+        {"POST", "/api/users", new_user_post, image + 2 * JSON, .admit = new_user_admit},
         {"GET", "/api/users", users_list},
         {"GET", "/api/users/{id}", users_get},
         {"PUT", "/api/users/{id}", users_put, .body_limit = JSON},

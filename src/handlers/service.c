@@ -82,6 +82,11 @@ json_t *service_read_object(struct request *request)
         request_reply_error(request, 415, "send JSON with Content-Type: application/json");
         return NULL;
     }
+    return service_parse_object(request, bytes, length);
+}
+
+json_t *service_parse_object(struct request *request, const unsigned char *bytes, size_t length)
+{
     if (!depth_holds(bytes, length)) {
         request_reply_error(request, 400, "the JSON is nested deeper than %d levels",
                             LIMIT_JSON_DEPTH);

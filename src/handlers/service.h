@@ -12,6 +12,7 @@
 struct service {
     struct runtime *runtime;
     size_t avatar_limit;  /* bytes of an image */
+    int64_t idempotency_ttl_ms;
     atomic_size_t images; /* requests with an image in memory */
     atomic_bool stopping; /* every request is answered 503 */
 };
@@ -37,6 +38,9 @@ bool service_read_limit(struct request *request, int64_t *ret_limit);
 
 /* Parses the body as a JSON object, refusing (400, 415) what is none; NULL then. */
 json_t *service_read_object(struct request *request);
+
+/* The same of bytes that are known to be JSON by where they were found. */
+json_t *service_parse_object(struct request *request, const unsigned char *bytes, size_t length);
 
 /* Milliseconds since 1970 as RFC 3339; null for 0. */
 json_t *service_time(int64_t time);

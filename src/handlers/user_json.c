@@ -80,3 +80,30 @@ json_t *user_json_decode(const json_t *object, struct user *user)
     json_decref(faults);
     return NULL;
 }
+
+bool user_json_admit(struct request *request, json_t *object, struct user *user)
+{
+    json_t *faults = user_json_decode(object, user);
+    json_decref(object);
+    if (faults && json_array_size(faults) == 0) {
+        json_decref(faults);
+        return true;
+    }
+    if (faults)
+        request_reply_fields(request, faults);
+    else
+        request_reply_error(request, 500, "out of memory; try again");
+    return false;
+}
+
+void user_format_tag(const struct user *user, char ret_tag[static USER_TAG_SIZE])
+{
+    snprintf(ret_tag, USER_TAG_SIZE, "\"%lld\"", (long long)user->version);
+}
+
+void user_set_tag(struct request *request, const struct user *user)
+{
+    char tag[USER_TAG_SIZE];
+    user_format_tag(user, tag);
+    request_set_header(request, "ETag", tag);
+}

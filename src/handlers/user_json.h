@@ -4,6 +4,7 @@
 #ifndef HANDLERS_USER_JSON_H
 #define HANDLERS_USER_JSON_H
 
+#include "http/request.h"
 #include "repository/repository.h"
 
 #include <jansson.h>
@@ -20,5 +21,13 @@ json_t *user_json_encode_avatar(const struct user *user);
  * what was read can be written back; any other field it does not know is a fault.
  */
 json_t *user_json_decode(const json_t *object, struct user *user);
+
+/* Reads `object`, which it takes, into `user`; false, with a reply (422), if it is none. */
+bool user_json_admit(struct request *request, json_t *object, struct user *user);
+
+/* A user's entity tag: the version in quotes. */
+#define USER_TAG_SIZE 32
+void user_format_tag(const struct user *user, char ret_tag[static USER_TAG_SIZE]);
+void user_set_tag(struct request *request, const struct user *user);
 
 #endif

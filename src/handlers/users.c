@@ -1,11 +1,9 @@
 #include "handlers/users.h"
 
-#include "config/limits.h"
 #include "handlers/erasures.h"
 #include "handlers/service.h"
 #include "handlers/user_json.h"
 #include "http/condition.h"
-#include "users/adding.h"
 #include "users/deleting.h"
 #include "users/updating.h"
 
@@ -35,65 +33,9 @@ static struct flow_run *run_new(struct request *request)
 static bool user_read(struct request *request, struct user *user)
 {
     json_t *object = service_read_object(request);
-    if (!object)
-        return false;
-    json_t *faults = user_json_decode(object, user);
-    json_decref(object);
-    if (faults && json_array_size(faults) == 0) {
-        json_decref(faults);
-        return true;
-    }
-    if (faults)
-        request_reply_fields(request, faults);
-    else
-        request_reply_error(request, 500, "out of memory; try again");
-    return false;
+    return object && user_json_admit(request, object, user);
 }
 
-/* A user's entity tag: the version in quotes. */
-#define TAG_SIZE 32
-
-static void tag_format(const struct user *user, char ret_tag[static TAG_SIZE])
-{
-    snprintf(ret_tag, TAG_SIZE, "\"%lld\"", (long long)user->version);
-}
-
-static void tag_set_header(struct request *request, const struct user *user)
-{
-    char tag[TAG_SIZE];
-    tag_format(user, tag);
-    request_set_header(request, "ETag", tag);
-}
-
-static void users_post_end(struct request *request)
-{
-    struct flow_run *run = request_state(request);
-    const struct user *user = &run->flow.op.user;
-    if (run->flow.result == FLOW_UNAVAILABLE) {
-        request_reply_unavailable(request, run->flow.why);
-        return;
-    }
-    if (run->flow.result != FLOW_DONE) {
-        request_reply_error(request, 500, "the new id was taken; try again");
-        return;
-    }
-    char location[sizeof "/api/users/" + UUID_TEXT_SIZE];
-    snprintf(location, sizeof location, "/api/users/%s", user->id);
-    request_set_header(request, "Location", location);
-    tag_set_header(request, user);
-    request_reply_data(request, 201, user_json_encode(user));
-}
-
-void users_post(struct request *request)
-{
-    struct service *service = request_context(request);
-    struct flow_run *run = run_new(request);
-    if (!run || !user_read(request, &run->flow.op.user))
-        return;
-    uuid_generate(run->flow.op.user.id);
-    adding_init(&run->flow, runtime_flow_settings(service->runtime));
-    service_run_flow(request, run, users_post_end);
-}
 
 void users_list(struct request *request)
 {
@@ -122,8 +64,8 @@ void users_list(struct request *request)
 
 static void user_reply(struct request *request, const struct user *user)
 {
-    char tag[TAG_SIZE];
-    tag_format(user, tag);
+    char tag[USER_TAG_SIZE];
+    user_format_tag(user, tag);
     request_set_header(request, "ETag", tag);
     const char *known = request_header(request, "If-None-Match");
     if (known && condition_lists_tag(known, tag, true))
@@ -162,7 +104,7 @@ static void users_put_end(struct request *request)
         request_reply_unavailable(request, run->flow.why);
         break;
     default:
-        tag_set_header(request, &run->flow.op.user);
+        user_set_tag(request, &run->flow.op.user);
         request_reply_data(request, 200, user_json_encode(&run->flow.op.user));
     }
 }
@@ -185,8 +127,8 @@ static bool if_match_read(struct request *request, const char *id, int64_t *ret_
         request_reply_unavailable(request, "the database cannot be read now; try again");
         return false;
     }
-    char tag[TAG_SIZE];
-    tag_format(&op.user, tag);
+    char tag[USER_TAG_SIZE];
+    user_format_tag(&op.user, tag);
     /* No user has version 0: the change then finds none, and says which way. */
     *ret_version = condition_lists_tag(header, tag, false) ? op.user.version : 0;
     return true;

@@ -101,6 +101,7 @@ static int servers_start(struct program *program, struct error *error)
     long cores = sysconf(_SC_NPROCESSORS_ONLN);
     int64_t threads = program->options.http_threads;
     struct service *service = &program->service;
+    service->idempotency_ttl_ms = program->options.idempotency_ttl;
     service->avatar_limit = (size_t)program->options.avatar_max;
     struct server_options public_options = {
         .socket = program->public_socket,

@@ -181,6 +181,11 @@ void repository_read(struct repository *repository, struct repository_op *op)
     repository->driver->read(repository->driver, op);
 }
 
+const char *repository_secret(const struct repository *repository)
+{
+    return repository->driver->secret;
+}
+
 const char *repository_database_id(const struct repository *repository)
 {
     return repository->driver->database_id;

@@ -163,17 +163,32 @@ struct erasure {
     int64_t attempts;
 };
 
+/*
+ * A request that may be repeated (C5). Keyed digests: neither the key nor the body is kept, nor
+ * the answer. A repeat is REPEATED; with another body MISMATCHED; while the first is under way
+ * BUSY; after the user's erasure NOT_FOUND.
+ */
+struct idempotency {
+    char key[SHA256_TEXT_SIZE]; /* "": the request may not be repeated */
+    char body[SHA256_TEXT_SIZE];
+    int64_t ttl_ms;
+};
+
 enum repository_verb {
     /* Users. */
-    USER_ADD,     /* in: user (id made by the caller). OK; CONFLICT if the id exists */
+    USER_ADD,     /* in: user (id made by the caller), idempotency; with an avatar, guard_ms too:
+                     it attaches it (R1, R21). OK; CONFLICT if the id exists or the guard is
+                     gone; REPEATED, MISMATCHED, BUSY, NOT_FOUND: see struct idempotency */
     USER_REPLACE, /* in: user; if_version (-1: any). out: user. OK, NOT_FOUND, CONFLICT (version) */
     USER_MARK,    /* in: id. GONE; PENDING with `keys`; NOT_FOUND (an id never seen) (C1) */
     AVATAR_CLEAR, /* in: id. OK (had none); PENDING with `keys`; NOT_FOUND */
     /* Uploads. */
-    GUARD_ADD,     /* in: id, key, store_id, guard_ms. OK; NOT_FOUND: no such unmarked user (R9) */
+    GUARD_ADD,     /* in: id, key, store_id, guard_ms. OK; NOT_FOUND: no such unmarked user (R9).
+                      With id "": for user.id, who is not yet there; and as USER_ADD says */
     AVATAR_ATTACH, /* in: id, avatar, guard_ms. OK with the old key in `keys`; NOT_FOUND: the user
                       went away; CONFLICT: the guard was claimed or is near its end (R1, R21) */
-    GUARD_SETTLE,  /* in: key. The PUT's answer is known: due now, by raising claim (S1). OK */
+    GUARD_SETTLE,  /* in: key. The PUT's answer is known: due now, by raising claim (S1). Forgets
+                      what `idempotency` recorded for user.id. Each may be "". OK */
     /* Deletions. */
     DELETIONS_CLAIM,   /* claim */
     DELETIONS_CONFIRM, /* confirm */
@@ -197,6 +212,9 @@ enum repository_outcome {
     REPOSITORY_CONFLICT,
     REPOSITORY_PENDING,
     REPOSITORY_GONE,
+    REPOSITORY_REPEATED,   /* the same request was answered before: users[0] is what it made */
+    REPOSITORY_MISMATCHED, /* its key was used with another body */
+    REPOSITORY_BUSY,       /* the same request is under way */
     REPOSITORY_FAILED, /* nothing was changed; `error` says why */
 };
 
@@ -225,13 +243,14 @@ struct repository_op {
     int64_t since;
     int64_t if_version;
     struct user user;
+    struct idempotency idempotency;
 
     struct claim claim;
     struct confirm confirm;
 
     struct repository_keys keys; /* PENDING, OK of AVATAR_ATTACH: what is to be deleted now */
     int64_t matched;
-    struct user *users; /* USER_LIST: `user_count`, owned by the operation */
+    struct user *users; /* USER_LIST, REPEATED: `user_count`, owned by the operation */
     size_t user_count;
     struct deletions deletions; /* DELETION_LIST: owned by the operation */
     bool more;                  /* USER_LIST, DELETION_LIST: another page follows */
@@ -264,6 +283,8 @@ struct repository_driver {
     /* The database's own id, and the store it knows ("": none yet). */
     char database_id[UUID_TEXT_SIZE];
     char store_id[UUID_TEXT_SIZE];
+    /* Made with the database, known to it alone: what digests are keyed with. Hexadecimal. */
+    char secret[SHA256_TEXT_SIZE];
 };
 
 /* The store thread with its mailbox and driver. */
@@ -291,5 +312,6 @@ void repository_submit_reserved(struct repository *repository, struct repository
 void repository_read(struct repository *repository, struct repository_op *op);
 
 const char *repository_database_id(const struct repository *repository);
+const char *repository_secret(const struct repository *repository);
 
 #endif

@@ -25,7 +25,10 @@ static void identity_publish(struct runtime *runtime)
     const struct identity_check *check = &runtime->check;
     bool good = check->verdict == IDENTITY_GOOD;
     pthread_mutex_lock(&runtime->lock);
-    bool news = strcmp(runtime->status.trouble, check->error.text) != 0 || !runtime->checked;
+    /* A refusal at start is the program's to tell, as the reason why it ends. */
+    bool told = !runtime->checked && check->verdict == IDENTITY_REFUSED;
+    bool news = !told && (strcmp(runtime->status.trouble, check->error.text) != 0 ||
+                          !runtime->checked);
     memcpy(runtime->status.trouble, check->error.text, sizeof runtime->status.trouble);
     if (good)
         memcpy(runtime->status.store_id, check->store_id, UUID_TEXT_SIZE);

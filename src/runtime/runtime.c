@@ -231,6 +231,11 @@ void runtime_close(struct runtime *runtime)
     free(runtime);
 }
 
+const char *runtime_secret(const struct runtime *runtime)
+{
+    return repository_secret(runtime->repository);
+}
+
 const struct flow_settings *runtime_flow_settings(const struct runtime *runtime)
 {
     return &runtime->options.flows;

@@ -48,6 +48,9 @@ struct flow_run {
     bool submitted, registered, ending;
 };
 
+/* What digests are keyed with: the database's own secret, in hexadecimal. */
+const char *runtime_secret(const struct runtime *runtime);
+
 const struct flow_settings *runtime_flow_settings(const struct runtime *runtime);
 
 /* Runs a flow that was set up. False, with nothing done, if there is no room: answer 503. */

@@ -25,6 +25,9 @@ enum flow_result {
     FLOW_PENDING, /* committed; the rest follows */
     FLOW_NOT_FOUND,
     FLOW_CONFLICT,
+    FLOW_REPEATED,   /* the same request was answered before: op.users[0] is what it made */
+    FLOW_MISMATCHED, /* its idempotency key was used with another body */
+    FLOW_BUSY,       /* the same request is under way */
     FLOW_UNAVAILABLE, /* nothing was changed, or nothing that will not be undone: try again */
 };
 

@@ -11,11 +11,9 @@ enum {
     UPLOADING_SETTLED,
 };
 
-/* The guard first: it is inserted only if the user exists, unmarked (R9). */
-static enum flow_step guard_add(struct flow *flow, int64_t now)
+enum flow_step uploading_guard(struct flow *flow, int64_t now)
 {
     flow->begun_at = now;
-    flow->stage = UPLOADING_GUARDED;
     flow->op.verb = GUARD_ADD;
     flow->op.guard_ms = flow->settings->guard_ms;
     memcpy(flow->op.key, flow->op.user.avatar.key, sizeof flow->op.key);
@@ -24,15 +22,10 @@ static enum flow_step guard_add(struct flow *flow, int64_t now)
 }
 
 /* One PUT for the key, ever; it starts and ends under half the guard's time (R14, R20). */
-static enum flow_step object_put(struct flow *flow, int64_t now)
+enum flow_step uploading_put(struct flow *flow, int64_t now)
 {
-    if (flow->op.outcome == REPOSITORY_NOT_FOUND)
-        return flow_end(flow, FLOW_NOT_FOUND);
-    if (flow->op.outcome != REPOSITORY_OK)
-        return flow_end_failed(flow);
     int64_t half_guard = flow->begun_at + flow->settings->guard_ms / 2;
     int64_t deadline = now + flow->settings->put_timeout_ms;
-    flow->stage = UPLOADING_PUT;
     flow->files.verb = FILES_PUT;
     flow->files.key = flow->op.user.avatar.key;
     flow->files.content_type = flow->op.user.avatar.content_type;
@@ -50,6 +43,21 @@ static enum flow_step guard_settle(struct flow *flow, enum flow_result result)
     return FLOW_WRITE;
 }
 
+bool uploading_answer_is_known(const struct files_answer *answer)
+{
+    return answer->status >= 400 && answer->status < 500 && answer->status != 408;
+}
+
+static enum flow_step guard_answered(struct flow *flow, int64_t now)
+{
+    if (flow->op.outcome == REPOSITORY_NOT_FOUND)
+        return flow_end(flow, FLOW_NOT_FOUND);
+    if (flow->op.outcome != REPOSITORY_OK)
+        return flow_end_failed(flow);
+    flow->stage = UPLOADING_PUT;
+    return uploading_put(flow, now);
+}
+
 static enum flow_step object_answered(struct flow *flow)
 {
     const struct files_answer *answer = &flow->files.answer;
@@ -60,9 +68,8 @@ static enum flow_step object_answered(struct flow *flow)
     }
     flow->wakes = true;
     flow->why = "the image could not be stored now; try again";
-    /* An answer in the provider's words ends it; silence may still land, and is the guard's. */
-    bool known = answer->status >= 400 && answer->status < 500 && answer->status != 408;
-    return known ? guard_settle(flow, FLOW_UNAVAILABLE) : flow_end(flow, FLOW_UNAVAILABLE);
+    /* Silence may still land, and is the guard's. */
+    return uploading_answer_is_known(answer) ? guard_settle(flow, FLOW_UNAVAILABLE) : flow_end(flow, FLOW_UNAVAILABLE);
 }
 
 static enum flow_step attach_answered(struct flow *flow)
@@ -92,9 +99,11 @@ static enum flow_step uploading_next(struct flow *flow, int64_t now)
 {
     switch (flow->stage) {
     case UPLOADING_BEGIN:
-        return guard_add(flow, now);
+        /* Inserted only if the user exists, unmarked (R9). */
+        flow->stage = UPLOADING_GUARDED;
+        return uploading_guard(flow, now);
     case UPLOADING_GUARDED:
-        return object_put(flow, now);
+        return guard_answered(flow, now);
     case UPLOADING_PUT:
         return object_answered(flow);
     case UPLOADING_ATTACHED:

@@ -9,9 +9,6 @@ from support.client import multipart
 from support.service import person
 
 NOBODY = "01900000-0000-7000-8000-000000000000"
-no_forms_yet = pytest.mark.xfail(strict=True, reason="multipart/form-data is not built yet")
-
-
 @pytest.fixture
 def users(service):
     return service()
@@ -72,7 +69,6 @@ def test_the_same_image_twice_is_two_objects_and_never_one_key(users, ada, agree
     agrees(users)
 
 
-@no_forms_yet
 def test_a_user_can_be_created_with_its_avatar(users, agrees):
     image = images.webp()
     body, headers = multipart(person(), image)
@@ -85,7 +81,7 @@ def test_a_user_can_be_created_with_its_avatar(users, agrees):
 
 @pytest.mark.parametrize("image, code", [
     (b"GIF?", 415), (b"", 415),
-    pytest.param(b"\x89PNG\r\n\x1a\n", 422, marks=no_forms_yet)],
+    (b"\x89PNG\r\n\x1a\n", 422)],
     ids=["words", "nothing", "damaged"])
 def test_a_form_with_a_bad_image_creates_nobody(users, image, code):
     body, headers = multipart(person(), image)
@@ -94,7 +90,6 @@ def test_a_form_with_a_bad_image_creates_nobody(users, image, code):
     assert users.objects() == []
 
 
-@no_forms_yet
 def test_a_form_with_a_bad_user_keeps_no_image(users, agrees):
     body, headers = multipart(person(email="x"), images.png())
     assert users.public.call("POST", "/api/users", body, headers).status == 422

@@ -143,10 +143,6 @@ def test_another_content_type_is_415(users, content_type):
 
 # Idempotency.
 
-no_idempotency_yet = pytest.mark.xfail(strict=True, reason="Idempotency-Key is not built yet")
-
-
-@no_idempotency_yet
 def test_a_repeated_create_makes_one_user(users):
     sent, key = person(), {"Idempotency-Key": "once"}
     first = users.public.post("/api/users", sent, headers=key)
@@ -156,7 +152,6 @@ def test_a_repeated_create_makes_one_user(users):
     assert len(users.public.get("/api/users").data["items"]) == 1
 
 
-@no_idempotency_yet
 def test_a_repeat_answers_the_user_as_it_is_now(users):
     sent, key = person(), {"Idempotency-Key": "once"}
     made = users.public.post("/api/users", sent, headers=key).data
@@ -164,14 +159,12 @@ def test_a_repeat_answers_the_user_as_it_is_now(users):
     assert users.public.post("/api/users", sent, headers=key).data["lastName"] == "Byron"
 
 
-@no_idempotency_yet
 def test_one_key_for_two_bodies_is_422(users):
     key = {"Idempotency-Key": "once"}
     assert users.public.post("/api/users", person(), headers=key).status == 201
     assert_error(users.public.post("/api/users", person(), headers=key), 422, "Unprocessable")
 
 
-@no_idempotency_yet
 def test_a_repeat_after_the_erasure_is_404_and_creates_nobody(users):
     sent, key = person(), {"Idempotency-Key": "once"}
     made = users.public.post("/api/users", sent, headers=key).data
@@ -180,7 +173,6 @@ def test_a_repeat_after_the_erasure_is_404_and_creates_nobody(users):
     assert users.public.get("/api/users").data["items"] == []
 
 
-@no_idempotency_yet
 def test_a_repeat_is_known_after_a_restart(users):
     sent, key = person(), {"Idempotency-Key": "once"}
     made = users.public.post("/api/users", sent, headers=key).data

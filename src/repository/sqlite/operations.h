@@ -21,6 +21,14 @@ int sqlite_avatar_attach(struct connection *connection, struct repository_op *op
 int sqlite_guard_add(struct connection *connection, struct repository_op *op, int64_t now);
 int sqlite_guard_settle(struct connection *connection, struct repository_op *op, int64_t now);
 
+/*
+ * idempotency.c: meets a request that may be repeated. With outcome OK it goes on, and is on
+ * record for op->user.id, as under way until `busy_until` (0: it ends with this transaction).
+ */
+int sqlite_idempotency_meet(struct connection *connection, struct repository_op *op, int64_t now,
+                            int64_t busy_until);
+int sqlite_idempotency_forget(struct connection *connection, const struct repository_op *op);
+
 /* claims.c */
 int sqlite_deletions_claim(struct connection *connection, struct repository_op *op, int64_t now);
 

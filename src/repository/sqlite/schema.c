@@ -12,7 +12,7 @@
 extern const char *const repository_sqlite_migrations[];
 extern const size_t repository_sqlite_migrations_count;
 
-const int repository_sqlite_schema_version = 1;
+const int repository_sqlite_schema_version = 2;
 
 static int64_t number_select(struct connection *connection, const char *sql)
 {
@@ -128,6 +128,8 @@ int schema_read_ids(struct connection *connection, struct repository_driver *dri
 {
     if (text_select(connection, "SELECT value FROM about WHERE name = 'database_id'",
                     driver->database_id, sizeof driver->database_id) <= 0 ||
+        text_select(connection, "SELECT value FROM about WHERE name = 'secret'", driver->secret,
+                    sizeof driver->secret) <= 0 ||
         text_select(connection, "SELECT id FROM stores ORDER BY adopted_at DESC LIMIT 1",
                     driver->store_id, sizeof driver->store_id) < 0)
         return error_set(error, ERROR_CONFIG, "the database has no id: restore it from a backup");

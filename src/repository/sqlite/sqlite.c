@@ -33,6 +33,10 @@ static void outputs_clear(struct repository_op *op)
     op->more = false;
     op->claim.live_users = 0;
     op->claim.next_due_at = 0;
+    for (size_t i = 0; op->verb == DELETIONS_CONFIRM && i < op->confirm.count; i++) {
+        struct confirmation *item = &op->confirm.items[i];
+        item->applied = item->finished = item->user_gone = false;
+    }
 }
 
 static int write_carry_out(struct connection *connection, struct repository_op *op, int64_t now)
@@ -252,14 +256,15 @@ static int readers_open(struct sqlite *sqlite, const char *path, size_t count,
     return 0;
 }
 
-/* Frees the leases of the process before this one: nobody is left to use them. */
-static int leases_clear(struct sqlite *sqlite, struct error *error)
+/* Ends what the process before this one had under way: nobody is left to go on with it. */
+static int leftovers_clear(struct sqlite *sqlite, struct error *error)
 {
     int64_t now;
     if (now_read(&sqlite->writer, &now) == 0) {
         struct query query = query_begin(&sqlite->writer, STATEMENT_LEASES_CLEAR);
         query_number(&query, now);
-        if (query_change(&sqlite->writer, &query) >= 0)
+        if (query_change(&sqlite->writer, &query) >= 0 &&
+            statement_run(&sqlite->writer, STATEMENT_IDEMPOTENCY_CLEAR_BUSY) == 0)
             return 0;
     }
     return error_set(error, ERROR_UNAVAILABLE, "cannot write to the database: %s",
@@ -273,7 +278,7 @@ static int sqlite_assemble(struct sqlite *sqlite, const char *path, size_t reade
         connection_open(&sqlite->writer, path, true, error) < 0 ||
         schema_migrate(&sqlite->writer, path, error) < 0 ||
         schema_read_ids(&sqlite->writer, &sqlite->driver, error) < 0 ||
-        leases_clear(sqlite, error) < 0)
+        leftovers_clear(sqlite, error) < 0)
         return -1;
     return readers_open(sqlite, path, readers, error);
 }

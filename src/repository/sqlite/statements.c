@@ -54,8 +54,9 @@ static const char *const texts[STATEMENT_COUNT] = {
         "UPDATE users SET avatar_should_be_deleted = 1, deletion_requested_at = ?2, "
         "updated_at = ?2, version = version + 1 WHERE id = ?1 AND avatar_should_be_deleted = 0",
     [STATEMENT_USER_RECEIPT_EXISTS] = "SELECT 1 FROM user_receipts WHERE user_id = ?1",
-    [STATEMENT_USER_KEYS] =
-        "SELECT key, not_before <= ?2 FROM deletions WHERE user_id = ?1 ORDER BY key LIMIT ?3",
+    /* The trigger reads the clock itself: its rows may be younger than this batch's ?2. */
+    [STATEMENT_USER_KEYS] = "SELECT key, not_before <= max(?2, " NOW ") FROM deletions "
+                            "WHERE user_id = ?1 ORDER BY key LIMIT ?3",
     /* A pointer that is still there has work of its own, whoever the row is said to belong to. */
     [STATEMENT_USER_DELETE_MARKED] =
         "DELETE FROM users WHERE id = ?1 AND avatar_should_be_deleted = 1 "
@@ -73,6 +74,10 @@ static const char *const texts[STATEMENT_COUNT] = {
         "INSERT INTO deletions (key, store_id, user_id, reason, created_at, not_before, due_at) "
         "SELECT ?2, ?3, ?1, 'upload', ?4, ?4 + ?5, ?4 + ?5 "
         "WHERE EXISTS (SELECT 1 FROM users WHERE id = ?1 AND avatar_should_be_deleted = 0)",
+    /* For a user who is not there yet: nobody's, until the user comes with it. */
+    [STATEMENT_GUARD_INSERT_EARLY] =
+        "INSERT INTO deletions (key, store_id, reason, created_at, not_before, due_at) "
+        "VALUES (?1, ?2, 'upload', ?3, ?3 + ?4, ?3 + ?4)",
     /* The compare-and-delete: never claimed, and not near its end (R1, R21). */
     [STATEMENT_GUARD_DELETE] = "DELETE FROM deletions WHERE key = ?1 AND reason = 'upload' "
                                "AND claim = 0 AND not_before - ?3 / 15 > ?2",
@@ -80,6 +85,20 @@ static const char *const texts[STATEMENT_COUNT] = {
     [STATEMENT_GUARD_SETTLE] =
         "UPDATE deletions SET claim = claim + 1, look = 'second', not_before = ?2, due_at = ?2, "
         "leased_until = 0 WHERE key = ?1 AND reason = 'upload'",
+
+    [STATEMENT_IDEMPOTENCY_SELECT] = "SELECT body, user_id, busy_until > ?2 FROM idempotency "
+                                     "WHERE key = ?1 AND created_at > ?2 - ?3",
+    [STATEMENT_IDEMPOTENCY_PUT] =
+        "INSERT INTO idempotency (key, body, user_id, created_at, busy_until) "
+        "VALUES (?1, ?2, ?3, ?4, ?5) ON CONFLICT (key) DO UPDATE SET body = ?2, user_id = ?3, "
+        "created_at = ?4, busy_until = ?5",
+    [STATEMENT_IDEMPOTENCY_FORGET] = "DELETE FROM idempotency WHERE key = ?1 AND user_id = ?2",
+    /* A few with each new one: the table never outgrows what is alive by much. */
+    [STATEMENT_IDEMPOTENCY_EXPIRE] =
+        "DELETE FROM idempotency WHERE key IN (SELECT key FROM idempotency "
+        "WHERE created_at <= ?1 - ?2 ORDER BY created_at LIMIT 4)",
+    /* One process: what was under way when it ended is under way no more. */
+    [STATEMENT_IDEMPOTENCY_CLEAR_BUSY] = "DELETE FROM idempotency WHERE busy_until > 0",
 
     [STATEMENT_CLAIM_DUE] =
         CLAIM "key IN (SELECT key FROM deletions WHERE due_at <= ?1 + ?4 "

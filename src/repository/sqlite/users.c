@@ -82,16 +82,58 @@ int sqlite_user_list(struct connection *connection, struct repository_op *op)
     return found < 0 ? -1 : 0;
 }
 
-int sqlite_user_add(struct connection *connection, struct repository_op *op, int64_t now)
+/* Takes the guard of the avatar away: 1, or 0 if it was claimed or is near its end (R1, R21). */
+static int guard_take(struct connection *connection, const struct repository_op *op, int64_t now)
 {
+    struct query guard = query_begin(connection, STATEMENT_GUARD_DELETE);
+    query_text(&guard, op->user.avatar.key);
+    query_number(&guard, now);
+    query_number(&guard, op->guard_ms);
+    return query_change(connection, &guard);
+}
+
+static int avatar_set(struct connection *connection, const struct user *user, int64_t now)
+{
+    struct query set = query_begin(connection, STATEMENT_AVATAR_SET);
+    query_text(&set, user->id);
+    query_text(&set, user->avatar.key);
+    query_text(&set, user->avatar.store_id);
+    query_text(&set, user->avatar.content_type);
+    query_number(&set, user->avatar.bytes);
+    query_text(&set, user->avatar.sha256);
+    query_number(&set, now);
+    /* No row here would leave a guard taken and nothing attached: give the batch up. */
+    return query_change(connection, &set) == 1 ? 0 : -1;
+}
+
+/* A user who comes with an avatar: the guard, the row, the pointer. */
+static int user_insert(struct connection *connection, struct repository_op *op, int64_t now)
+{
+    bool has_avatar = *op->user.avatar.key;
+    int taken = has_avatar ? guard_take(connection, op, now) : 1;
+    if (taken <= 0) {
+        op->outcome = REPOSITORY_CONFLICT;
+        return taken < 0 ? -1 : sqlite_idempotency_forget(connection, op);
+    }
     struct query query = query_begin(connection, STATEMENT_USER_INSERT);
     user_bind(&query, &op->user);
     query_number(&query, now);
     int changed = query_change(connection, &query);
+    if (changed <= 0 && has_avatar)
+        return -1;
     op->outcome = changed > 0 ? REPOSITORY_OK : REPOSITORY_CONFLICT;
     op->user.created_at = op->user.updated_at = now;
-    op->user.version = 1;
+    op->user.version = 1 + has_avatar;
+    if (changed > 0 && has_avatar)
+        return avatar_set(connection, &op->user, now);
     return changed < 0 ? -1 : 0;
+}
+
+int sqlite_user_add(struct connection *connection, struct repository_op *op, int64_t now)
+{
+    if (sqlite_idempotency_meet(connection, op, now, 0) < 0)
+        return -1;
+    return op->outcome == REPOSITORY_OK ? user_insert(connection, op, now) : 0;
 }
 
 int sqlite_user_replace(struct connection *connection, struct repository_op *op, int64_t now)
@@ -193,8 +235,25 @@ int sqlite_avatar_clear(struct connection *connection, struct repository_op *op,
     return 0;
 }
 
+/* For a user who is not there yet; the request is on record as under way as long as the guard. */
+static int guard_add_early(struct connection *connection, struct repository_op *op, int64_t now)
+{
+    if (sqlite_idempotency_meet(connection, op, now, now + op->guard_ms) < 0)
+        return -1;
+    if (op->outcome != REPOSITORY_OK)
+        return 0;
+    struct query query = query_begin(connection, STATEMENT_GUARD_INSERT_EARLY);
+    query_text(&query, op->key);
+    query_text(&query, op->store_id);
+    query_number(&query, now);
+    query_number(&query, op->guard_ms);
+    return query_change(connection, &query) < 0 ? -1 : 0;
+}
+
 int sqlite_guard_add(struct connection *connection, struct repository_op *op, int64_t now)
 {
+    if (!*op->id)
+        return guard_add_early(connection, op, now);
     struct query query = query_begin(connection, STATEMENT_GUARD_INSERT);
     query_text(&query, op->id);
     query_text(&query, op->key);
@@ -212,7 +271,7 @@ int sqlite_guard_settle(struct connection *connection, struct repository_op *op,
     query_text(&query, op->key);
     query_number(&query, now);
     op->outcome = REPOSITORY_OK;
-    return query_change(connection, &query) < 0 ? -1 : 0;
+    return query_change(connection, &query) < 0 ? -1 : sqlite_idempotency_forget(connection, op);
 }
 
 /* The user, then the guard, then the pointer: what meets no row leaves nothing behind (R1). */
@@ -224,25 +283,13 @@ int sqlite_avatar_attach(struct connection *connection, struct repository_op *op
         op->outcome = REPOSITORY_NOT_FOUND;
         return standing < 0 ? -1 : 0;
     }
-    struct query guard = query_begin(connection, STATEMENT_GUARD_DELETE);
-    query_text(&guard, op->user.avatar.key);
-    query_number(&guard, now);
-    query_number(&guard, op->guard_ms);
-    int removed = query_change(connection, &guard);
-    if (removed <= 0) {
+    int taken = guard_take(connection, op, now);
+    if (taken <= 0) {
         op->outcome = REPOSITORY_CONFLICT;
-        return removed;
+        return taken;
     }
-    struct query set = query_begin(connection, STATEMENT_AVATAR_SET);
-    query_text(&set, op->id);
-    query_text(&set, op->user.avatar.key);
-    query_text(&set, op->user.avatar.store_id);
-    query_text(&set, op->user.avatar.content_type);
-    query_number(&set, op->user.avatar.bytes);
-    query_text(&set, op->user.avatar.sha256);
-    query_number(&set, now);
-    /* No row here would leave a guard deleted and nothing attached: give the batch up. */
-    if (query_change(connection, &set) != 1)
+    memcpy(op->user.id, op->id, sizeof op->user.id);
+    if (avatar_set(connection, &op->user, now) < 0)
         return -1;
     if (*old_key && !repository_keys_add(&op->keys, old_key))
         return -1;
