@@ -24,7 +24,8 @@ static const struct option options[] = {
      .offset = MEMBER(private_listen),
      .value = "ADDRESS:PORT",
      .preset = "127.0.0.1:8081",
-     .prose = "Where the private API listens: the Fallback Job's sweep, the list of deletions, "
+     .prose = "Where the private API listens, an address or unix:PATH: the Fallback Job's "
+              "sweep, the list of deletions, "
               "the status. Keep it off the internet."},
     {.name = "database",
      .type = OPTION_TEXT,
@@ -35,9 +36,10 @@ static const struct option options[] = {
      .type = OPTION_TEXT,
      .offset = MEMBER(files),
      .value = "URL",
-     .prose = "Where avatars are kept: file:///DIR, or "
-              "s3://BUCKET/PREFIX?region=R&endpoint=URL&path-style=on. S3 credentials come from "
-              "the standard AWS variables and files."},
+     .prose =
+         "Where avatars are kept: file:///DIR, or "
+         "s3://BUCKET/PREFIX?region=R&endpoint=URL&path-style=on. S3 credentials come from "
+         "the standard AWS variables and files."},
     {.name = "queue",
      .type = OPTION_TEXT,
      .offset = MEMBER(queue),
@@ -51,6 +53,57 @@ static const struct option options[] = {
      .value = "FILE",
      .prose = "Bearer tokens of the private API, one a line, of 16 or more characters each; "
               "nobody but the owner may read the file."},
+    {.name = "private-tls-cert",
+     .type = OPTION_TEXT,
+     .offset = MEMBER(private_tls_certificate),
+     .value = "FILE",
+     .prose = "The private listener speaks TLS with this certificate chain (PEM), and "
+              "--private-tls-key."},
+    {.name = "private-tls-key",
+     .type = OPTION_TEXT,
+     .offset = MEMBER(private_tls_key),
+     .value = "FILE",
+     .prose = "The key of that certificate (PEM); nobody but the owner may read it."},
+    {.name = "private-client-ca",
+     .type = OPTION_TEXT,
+     .offset = MEMBER(private_client_authority),
+     .value = "FILE",
+     .prose = "Whoever has a certificate of this authority (PEM) with a name of "
+              "--private-client-names may use the private API."},
+    {.name = "private-client-names",
+     .type = OPTION_TEXT,
+     .offset = MEMBER(private_client_names),
+     .value = "NAME,…",
+     .prose = "Names that such a certificate may carry, with commas between them."},
+    {.name = "private-peers",
+     .type = OPTION_TEXT,
+     .offset = MEMBER(private_peers),
+     .value = "UID,…",
+     .prose =
+         "User ids that may use the private API on a unix socket, with commas between them."},
+    {.name = "api-token-file",
+     .type = OPTION_TEXT,
+     .offset = MEMBER(api_token_file),
+     .value = "FILE",
+     .prose = "Bearer tokens of the public API, as in --token-file. Without it the public API "
+              "asks for none."},
+    {.name = "listen-openly",
+     .type = OPTION_FLAG,
+     .offset = MEMBER(listen_openly),
+     .prose =
+         "Lets the public API listen beyond this machine without --api-token-file: somebody "
+         "else checks who may call it."},
+    {.name = "tls-cert",
+     .type = OPTION_TEXT,
+     .offset = MEMBER(tls_certificate),
+     .value = "FILE",
+     .prose =
+         "The public listener speaks TLS with this certificate chain (PEM), and --tls-key."},
+    {.name = "tls-key",
+     .type = OPTION_TEXT,
+     .offset = MEMBER(tls_key),
+     .value = "FILE",
+     .prose = "The key of that certificate (PEM); nobody but the owner may read it."},
     {.name = "delete-wait",
      .type = OPTION_DURATION,
      .offset = MEMBER(delete_wait),
@@ -93,15 +146,17 @@ static const struct option options[] = {
      .preset = "60s",
      .least = SECOND,
      .most = HOUR,
-     .prose = "How long a claimed deletion is one worker's. After a crash its work rests so long."},
+     .prose =
+         "How long a claimed deletion is one worker's. After a crash its work rests so long."},
     {.name = "files-timeout",
      .type = OPTION_DURATION,
      .offset = MEMBER(files_timeout),
      .value = "TIME",
      .least = 100,
      .most = 10 * MINUTE,
-     .prose = "Of one call to the file store, all included. Under half of --lease. Default: 10s, "
-              "or two fifths of --lease if that is less."},
+     .prose =
+         "Of one call to the file store, all included. Under half of --lease. Default: 10s, "
+         "or two fifths of --lease if that is less."},
     {.name = "files-faults",
      .type = OPTION_TEXT,
      .offset = MEMBER(files_faults),
@@ -139,7 +194,8 @@ static const struct option options[] = {
      .preset = "0",
      .least = 0,
      .most = 64,
-     .prose = "Threads of the public listener; 0: one less than there are cores, at least one."},
+     .prose =
+         "Threads of the public listener; 0: one less than there are cores, at least one."},
     {.name = "inline",
      .type = OPTION_SWITCH,
      .offset = MEMBER(use_inline),
@@ -190,27 +246,61 @@ static const struct option options[] = {
 const struct option_table service_option_table = {
     .program = "users-service",
     .synopsis = "--database sqlite:PATH --files URL --token-file FILE [options]",
-    .summary = "Keeps users in a database and their avatars in a file store, and keeps the two in\n"
-               "agreement: what a crash or an outage leaves undone is recorded and finished.",
+    .summary =
+        "Keeps users in a database and their avatars in a file store, and keeps the two in\n"
+        "agreement: what a crash or an outage leaves undone is recorded and finished.",
     .environment = "USERS_",
-    .epilogue = "Exit codes: 0 stopped, 64 usage, 69 something needed is not available, 70 a fault\n"
-                "of the service, 78 configuration.",
+    .epilogue =
+        "Exit codes: 0 stopped, 64 usage, 69 something needed is not available, 70 a fault\n"
+        "of the service, 78 configuration.",
     .options = options,
     .count = sizeof options / sizeof *options,
 };
+
+static int together_check(const char *option, const char *value, const char *needs,
+                          const char *needed, struct error *error)
+{
+    if (!value || needed)
+        return 0;
+    return error_set(error, ERROR_USAGE, "--%s needs --%s as well", option, needs);
+}
+
+/* At least one way into the private API, and no half of a pair. */
+static int access_check(const struct service_options *given, struct error *error)
+{
+    if (!given->token_file && !given->private_client_names && !given->private_peers)
+        return error_set(error, ERROR_USAGE,
+                         "--token-file is required, or another way into the private API: see "
+                         "users-service --help");
+    if (together_check("tls-cert", given->tls_certificate, "tls-key", given->tls_key, error) <
+            0 ||
+        together_check("tls-key", given->tls_key, "tls-cert", given->tls_certificate, error) <
+            0 ||
+        together_check("private-tls-cert", given->private_tls_certificate, "private-tls-key",
+                       given->private_tls_key, error) < 0 ||
+        together_check("private-tls-key", given->private_tls_key, "private-tls-cert",
+                       given->private_tls_certificate, error) < 0 ||
+        together_check("private-client-ca", given->private_client_authority, "private-tls-cert",
+                       given->private_tls_certificate, error) < 0 ||
+        together_check("private-client-ca", given->private_client_authority,
+                       "private-client-names", given->private_client_names, error) < 0)
+        return -1;
+    return together_check("private-client-names", given->private_client_names,
+                          "private-client-ca", given->private_client_authority, error);
+}
 
 int service_options_settle(struct service_options *settled, struct error *error)
 {
     const struct {
         const char *name, *value;
-    } needed[] = {{"database", settled->database},
-                  {"files", settled->files},
-                  {"token-file", settled->token_file}};
+    } needed[] = {{"database", settled->database}, {"files", settled->files}};
     for (size_t i = 0; i < sizeof needed / sizeof *needed; i++) {
         if (!needed[i].value || !*needed[i].value)
             return error_set(error, ERROR_USAGE, "--%s is required: see users-service --help",
                              needed[i].name);
     }
+    if (access_check(settled, error) < 0)
+        return -1;
     if (settled->files_timeout == 0) {
         settled->files_timeout = 2 * settled->lease / 5;
         if (settled->files_timeout > FILES_TIMEOUT_PRESET)
@@ -221,8 +311,9 @@ int service_options_settle(struct service_options *settled, struct error *error)
                          "--files-timeout must be under half of --lease, or two workers could "
                          "have the same deletion: shorten the one or lengthen the other");
     if (settled->second_look < settled->upload_guard)
-        return error_set(error, ERROR_CONFIG,
-                         "--second-look must be no less than --upload-guard: an upload may land "
-                         "as late as that");
+        return error_set(
+            error, ERROR_CONFIG,
+            "--second-look must be no less than --upload-guard: an upload may land "
+            "as late as that");
     return 0;
 }

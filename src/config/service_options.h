@@ -9,12 +9,15 @@
 /* Texts are borrowed from the command line and the environment; times in milliseconds. */
 struct service_options {
     const char *listen, *private_listen;
-    const char *database, *files, *files_faults, *queue, *token_file;
+    const char *database, *files, *files_faults, *queue;
+    const char *token_file, *private_client_names, *private_peers, *api_token_file;
+    const char *tls_certificate, *tls_key;
+    const char *private_tls_certificate, *private_tls_key, *private_client_authority;
     const char *log_level;
     int64_t delete_wait, upload_guard, second_look, lease, files_timeout, startup_timeout;
     int64_t stop_timeout, idempotency_ttl;
     int64_t avatar_max, pages, page_keys, http_threads;
-    bool use_inline, use_timer, check, version;
+    bool use_inline, use_timer, listen_openly, check, version;
 };
 
 extern const struct option_table service_option_table;

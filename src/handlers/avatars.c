@@ -20,7 +20,7 @@
 
 struct avatar_state {
     struct service *service;
-    struct flow_run run; /* PUT and DELETE */
+    struct flow_run run;   /* PUT and DELETE */
     struct files_op fetch; /* GET */
     struct user user;
     bool fetched_again;

@@ -8,14 +8,13 @@
 
 static json_t *deletion_encode(const struct deletion *row)
 {
-    return json_pack("{s:s, s:o, s:s, s:s, s:I, s:o, s:o, s:o, s:o, s:o, s:s}", "key", row->key,
-                     "userId", service_text(row->user_id), "reason",
-                     deletion_reason_name(row->reason), "state", deletion_state_name(row->state),
-                     "attempts", (json_int_t)row->attempts, "errorClass",
-                     service_text(row->error_class), "error", service_text(row->error),
-                     "createdAt", service_time(row->created_at), "dueAt",
-                     service_time(row->due_at), "notBefore", service_time(row->not_before),
-                     "storeId", row->store_id);
+    return json_pack(
+        "{s:s, s:o, s:s, s:s, s:I, s:o, s:o, s:o, s:o, s:o, s:s}", "key", row->key, "userId",
+        service_text(row->user_id), "reason", deletion_reason_name(row->reason), "state",
+        deletion_state_name(row->state), "attempts", (json_int_t)row->attempts, "errorClass",
+        service_text(row->error_class), "error", service_text(row->error), "createdAt",
+        service_time(row->created_at), "dueAt", service_time(row->due_at), "notBefore",
+        service_time(row->not_before), "storeId", row->store_id);
 }
 
 /* A state's name; false for a name that is none. */
@@ -120,8 +119,7 @@ static bool text_read(struct request *request, const json_t *object, const char 
         return true;
     char message[80];
     snprintf(message, sizeof message, "must be a text of 1 to %zu bytes", size - 1);
-    request_reply_fields(request,
-                         json_pack("[{s:s, s:s}]", "field", name, "message", message));
+    request_reply_fields(request, json_pack("[{s:s, s:s}]", "field", name, "message", message));
     return false;
 }
 
@@ -134,7 +132,8 @@ static void deletions_post_end(struct request *request)
         return;
     }
     runtime_wake(service->runtime);
-    request_reply_data(request, 202, json_pack("{s:s, s:s}", "key", op->key, "state", "pending"));
+    request_reply_data(request, 202,
+                       json_pack("{s:s, s:s}", "key", op->key, "state", "pending"));
 }
 
 static bool key_read(struct request *request, const json_t *object, struct repository_op *op)
@@ -154,8 +153,9 @@ static bool key_read(struct request *request, const json_t *object, struct repos
         return false;
     }
     if (files_key_is_ours(key)) {
-        request_reply_error(request, 409, "keys like this one are the service's own: only it "
-                                          "knows when they are not needed");
+        request_reply_error(request, 409,
+                            "keys like this one are the service's own: only it "
+                            "knows when they are not needed");
         return false;
     }
     memcpy(op->key, key, strlen(key) + 1);

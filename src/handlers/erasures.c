@@ -11,15 +11,13 @@ void erasures_reply(struct request *request, const struct flow *flow, const char
         request_reply_error(request, 404, "there is no user with this id");
         return;
     case FLOW_DONE:
-        request_reply_data(request, 200,
-                           json_pack("{s:s, s:s}", "id", id, "state", "deleted"));
+        request_reply_data(request, 200, json_pack("{s:s, s:s}", "id", id, "state", "deleted"));
         return;
     case FLOW_PENDING: {
         char location[sizeof "/api/deletions/" + UUID_TEXT_SIZE];
         snprintf(location, sizeof location, "/api/deletions/%s", id);
         request_set_header(request, "Location", location);
-        request_reply_data(request, 202,
-                           json_pack("{s:s, s:s}", "id", id, "state", "pending"));
+        request_reply_data(request, 202, json_pack("{s:s, s:s}", "id", id, "state", "pending"));
         return;
     }
     default:

@@ -23,15 +23,15 @@ static json_t *result_encode(const struct sweep *sweep)
     char cursor[SWEEP_CURSOR_SIZE];
     sweep_cursor_format(sweep, cursor);
     const struct backlog *backlog = &sweep->backlog;
-    return json_pack(
-        "{s:I, s:I, s:I, s:I, s:I, s:I, s:b, s:o, s:I, s:o, s:s}", "attempted",
-        (json_int_t)sweep->attempted, "deleted", (json_int_t)sweep->deleted, "failed",
-        (json_int_t)sweep->failed, "blocked", (json_int_t)sweep->blocked, "remaining",
-        (json_int_t)(backlog->pending + backlog->blocked), "scheduled",
-        (json_int_t)backlog->scheduled, "more", sweep->more, "cursor",
-        sweep->more ? json_string(cursor) : json_null(), "oldestPendingSeconds",
-        (json_int_t)(backlog->oldest_ms / 1000), "nextDueAt", service_time(backlog->next_due_at),
-        "breaker", breaker_state_name(sweep->breaker));
+    return json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:b, s:o, s:I, s:o, s:s}", "attempted",
+                     (json_int_t)sweep->attempted, "deleted", (json_int_t)sweep->deleted,
+                     "failed", (json_int_t)sweep->failed, "blocked", (json_int_t)sweep->blocked,
+                     "remaining", (json_int_t)(backlog->pending + backlog->blocked),
+                     "scheduled", (json_int_t)backlog->scheduled, "more", sweep->more, "cursor",
+                     sweep->more ? json_string(cursor) : json_null(), "oldestPendingSeconds",
+                     (json_int_t)(backlog->oldest_ms / 1000), "nextDueAt",
+                     service_time(backlog->next_due_at), "breaker",
+                     breaker_state_name(sweep->breaker));
 }
 
 static void sweep_log(const struct sweep *sweep)
@@ -92,10 +92,10 @@ static void stream_ended(struct sweep_run *run)
 {
     struct sweep_state *state = run->owner;
     sweep_log(&run->sweep);
-    json_t *line = run->sweep.unavailable
-                       ? json_pack("{s:s, s:s}", "status", "Unavailable", "message", unavailable)
-                       : json_pack("{s:s, s:o}", "status", "ok", "data",
-                                   result_encode(&run->sweep));
+    json_t *line =
+        run->sweep.unavailable
+            ? json_pack("{s:s, s:s}", "status", "Unavailable", "message", unavailable)
+            : json_pack("{s:s, s:o}", "status", "ok", "data", result_encode(&run->sweep));
     line_append(state->stream, line);
     stream_end(state->stream);
     free(state);
@@ -109,8 +109,8 @@ static bool query_read(struct request *request, struct sweep *sweep)
     const char *cursor = request_query(request, "cursor");
     int64_t timeout_ms = LIMIT_SWEEP_TIMEOUT_PRESET_MS;
     sweep->limit = LIMIT_SWEEP_ITEMS_PRESET;
-    if (request_refuse_unknown_query(
-            request, (const char *const[]){"limit", "timeout", "cursor", NULL}))
+    if (request_refuse_unknown_query(request,
+                                     (const char *const[]){"limit", "timeout", "cursor", NULL}))
         return false;
     if (limit && (number_parse(limit, &sweep->limit) < 0 || sweep->limit < 1 ||
                   sweep->limit > LIMIT_SWEEP_ITEMS)) {
@@ -118,9 +118,9 @@ static bool query_read(struct request *request, struct sweep *sweep)
                             LIMIT_SWEEP_ITEMS);
         return false;
     }
-    if (timeout && (duration_parse(timeout, &timeout_ms) < 0 ||
-                    timeout_ms < LIMIT_SWEEP_TIMEOUT_LEAST_MS ||
-                    timeout_ms > LIMIT_SWEEP_TIMEOUT_MS)) {
+    if (timeout &&
+        (duration_parse(timeout, &timeout_ms) < 0 ||
+         timeout_ms < LIMIT_SWEEP_TIMEOUT_LEAST_MS || timeout_ms > LIMIT_SWEEP_TIMEOUT_MS)) {
         request_reply_error(request, 400, "timeout must be a duration from 1s to 300s");
         return false;
     }

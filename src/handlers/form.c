@@ -31,11 +31,12 @@ static enum MHD_Result piece_take(void *data, enum MHD_ValueKind kind, const cha
         form->fault = "the form has a part that is neither \"user\" nor \"avatar\"";
     else if (offset == 0 && *seen && length > 0)
         form->fault = "the form has a part twice";
-    else if (encoding && strcasecmp(encoding, "binary") != 0 && strcasecmp(encoding, "8bit") != 0)
+    else if (encoding && strcasecmp(encoding, "binary") != 0 &&
+             strcasecmp(encoding, "8bit") != 0)
         form->fault = "a part has a transfer encoding: send it as it is";
     else if (buffer_append(is_user ? &form->user : &form->avatar, bytes, length) < 0)
-        form->fault = is_user ? "the part \"user\" is too large"
-                              : "the part \"avatar\" is too large";
+        form->fault =
+            is_user ? "the part \"user\" is too large" : "the part \"avatar\" is too large";
     *seen = true;
     return form->fault ? MHD_NO : MHD_YES;
 }

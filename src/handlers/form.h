@@ -17,7 +17,8 @@ struct form {
 /* True if the request says that its body is a form. */
 bool form_is_sent(const struct request *request);
 
-/* Reads the body; false, with a reply, if it is no such form. Free it with form_deinit anyway. */
+/* Reads the body; false, with a reply, if it is no such form. Free it with form_deinit anyway.
+ */
 bool form_read(struct request *request, size_t avatar_limit, struct form *ret_form);
 void form_deinit(struct form *form);
 

@@ -25,7 +25,7 @@ static bool database_check(struct service *service, json_t *checks)
 static bool files_check(const struct runtime_status *status, json_t *checks)
 {
     bool ok = status->identity == IDENTITY_GOOD && status->breaker == BREAKER_CLOSED;
-    const char *detail = status->identity == IDENTITY_REFUSED      ? "is not this service's store"
+    const char *detail = status->identity == IDENTITY_REFUSED ? "is not this service's store"
                          : status->identity == IDENTITY_UNANSWERED ? "has not answered yet"
                          : ok                                      ? "answers"
                                                                    : "does not answer";
@@ -43,6 +43,6 @@ void ready_get(struct request *request)
     if (!ready)
         request_set_header(request, "Retry-After", "1");
     request_reply_json(request, ready ? 200 : 503,
-                       json_pack("{s:s, s:{s:o}}", "status", ready ? "ok" : "Unavailable", "data",
-                                 "checks", checks));
+                       json_pack("{s:s, s:{s:o}}", "status", ready ? "ok" : "Unavailable",
+                                 "data", "checks", checks));
 }

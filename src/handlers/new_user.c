@@ -127,7 +127,8 @@ static bool digest_format(const struct service *service, const struct buffer *by
     return true;
 }
 
-/* The body by what it says, so that a repeat may write it otherwise: other blanks or boundaries. */
+/* The body by what it says, so that a repeat may write it otherwise: other blanks or
+ * boundaries. */
 static bool body_append(struct buffer *bytes, const struct user *user)
 {
     bool whole = true;

@@ -6,7 +6,8 @@
 
 #include "http/request.h"
 
-/* Refuses a body that is too long for its kind, and takes a place for an image, before it is read. */
+/* Refuses a body that is too long for its kind, and takes a place for an image, before it is
+ * read. */
 void new_user_admit(struct request *request);
 
 void new_user_post(struct request *request);

@@ -11,7 +11,7 @@
 
 struct service {
     struct runtime *runtime;
-    size_t avatar_limit;  /* bytes of an image */
+    size_t avatar_limit; /* bytes of an image */
     int64_t idempotency_ttl_ms;
     atomic_size_t images; /* requests with an image in memory */
     atomic_bool stopping; /* every request is answered 503 */
@@ -25,22 +25,24 @@ size_t routes_public(const struct service *service, struct route routes[static R
 size_t routes_private(const struct service *service, struct route routes[static ROUTES_MAX]);
 
 /*
- * Runs a flow that was set up in `run`, a member of the request's state, and goes on with `next`
- * when it has ended; its result is FLOW_UNAVAILABLE if there is no room now.
+ * Runs a flow that was set up in `run`, a member of the request's state, and goes on with
+ * `next` when it has ended; its result is FLOW_UNAVAILABLE if there is no room now.
  */
 void service_run_flow(struct request *request, struct flow_run *run, request_handler *next);
 
 /* Reads `{id}`; an id that is no UUID is answered 404, and false returned. */
 bool service_read_id(struct request *request, char ret_id[static UUID_TEXT_SIZE]);
 
-/* Reads the query's `limit` (1 to 1000, 100 if absent); 400 and false if it is anything else. */
+/* Reads the query's `limit` (1 to 1000, 100 if absent); 400 and false if it is anything else.
+ */
 bool service_read_limit(struct request *request, int64_t *ret_limit);
 
 /* Parses the body as a JSON object, refusing (400, 415) what is none; NULL then. */
 json_t *service_read_object(struct request *request);
 
 /* The same of bytes that are known to be JSON by where they were found. */
-json_t *service_parse_object(struct request *request, const unsigned char *bytes, size_t length);
+json_t *service_parse_object(struct request *request, const unsigned char *bytes,
+                             size_t length);
 
 /* Milliseconds since 1970 as RFC 3339; null for 0. */
 json_t *service_time(int64_t time);

@@ -14,18 +14,18 @@ json_t *user_json_encode_avatar(const struct user *user)
     snprintf(url, sizeof url, "/api/users/%s/avatar", user->id);
     return json_pack("{s:s, s:o, s:I, s:o}", "url", url, "contentType",
                      service_text(user->avatar.content_type), "bytes",
-                     (json_int_t)user->avatar.bytes, "sha256", service_text(user->avatar.sha256));
+                     (json_int_t)user->avatar.bytes, "sha256",
+                     service_text(user->avatar.sha256));
 }
 
 json_t *user_json_encode(const struct user *user)
 {
-    return json_pack("{s:s, s:s, s:s, s:s, s:s, s:o, s:o, s:o, s:o, s:o}", "id", user->id,
-                     "firstName", user->first_name, "lastName", user->last_name, "userName",
-                     user->user_name, "email", user->email, "countryId",
-                     service_text(user->country_id), "birthDate", service_text(user->birth_date),
-                     "avatar", user_json_encode_avatar(user), "createdAt",
-                     service_time(user->created_at), "updatedAt",
-                     service_time(user->updated_at));
+    return json_pack(
+        "{s:s, s:s, s:s, s:s, s:s, s:o, s:o, s:o, s:o, s:o}", "id", user->id, "firstName",
+        user->first_name, "lastName", user->last_name, "userName", user->user_name, "email",
+        user->email, "countryId", service_text(user->country_id), "birthDate",
+        service_text(user->birth_date), "avatar", user_json_encode_avatar(user), "createdAt",
+        service_time(user->created_at), "updatedAt", service_time(user->updated_at));
 }
 
 static bool field_is_ours(const char *name)
@@ -42,8 +42,8 @@ static int fault_add(json_t *faults, const char *field, const char *what, const 
 {
     char message[200];
     snprintf(message, sizeof message, "%s%s", what, rule);
-    return json_array_append_new(
-        faults, json_pack("{s:s, s:s}", "field", field, "message", message));
+    return json_array_append_new(faults,
+                                 json_pack("{s:s, s:s}", "field", field, "message", message));
 }
 
 static int field_decode(const struct user_field *field, const json_t *value, struct user *user,

@@ -36,7 +36,6 @@ static bool user_read(struct request *request, struct user *user)
     return object && user_json_admit(request, object, user);
 }
 
-
 void users_list(struct request *request)
 {
     struct service *service = request_context(request);

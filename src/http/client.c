@@ -5,9 +5,11 @@
 #include <string.h>
 #include <strings.h>
 
-struct http_client {
-    CURLM *multi;
-    CURL *easy; /* NULL while no request is under way */
+/* A request under way. */
+struct transfer {
+    struct transfer *next;
+    struct http_client *client;
+    CURL *easy;
     struct curl_slist *headers;
     const struct http_request *request;
     struct http_response *response;
@@ -16,6 +18,11 @@ struct http_client {
     size_t line_start; /* in the body: where the line that is arriving begins */
     bool too_large;
     char words[CURL_ERROR_SIZE];
+};
+
+struct http_client {
+    CURLM *multi;
+    struct transfer *transfers;
 };
 
 int http_client_open(struct http_client **ret_client, struct error *error)
@@ -36,25 +43,41 @@ int http_client_open(struct http_client **ret_client, struct error *error)
     return 0;
 }
 
+/* Takes a transfer off its client's list and frees it. */
+static void transfer_close(struct transfer *transfer)
+{
+    struct transfer **at = &transfer->client->transfers;
+    while (*at && *at != transfer)
+        at = &(*at)->next;
+    if (*at)
+        *at = transfer->next;
+    if (transfer->easy) {
+        curl_multi_remove_handle(transfer->client->multi, transfer->easy);
+        curl_easy_cleanup(transfer->easy);
+    }
+    curl_slist_free_all(transfer->headers);
+    free(transfer);
+}
+
 void http_client_close(struct http_client *client)
 {
     if (!client)
         return;
-    http_client_abort(client);
+    while (client->transfers)
+        transfer_close(client->transfers);
     curl_multi_cleanup(client->multi);
     curl_global_cleanup();
     free(client);
 }
 
-void http_client_abort(struct http_client *client)
+void http_client_abort(struct http_client *client, const struct http_response *response)
 {
-    if (client->easy) {
-        curl_multi_remove_handle(client->multi, client->easy);
-        curl_easy_cleanup(client->easy);
+    for (struct transfer *at = client->transfers; at; at = at->next) {
+        if (at->response == response) {
+            transfer_close(at);
+            return;
+        }
     }
-    curl_slist_free_all(client->headers);
-    client->easy = NULL;
-    client->headers = NULL;
 }
 
 void http_response_deinit(struct http_response *response)
@@ -70,30 +93,30 @@ bool http_response_is_type(const struct http_response *response, const char *typ
 }
 
 /* Hands the line that has just ended to the caller; what it takes leaves the body. */
-static void line_finish(struct http_client *client)
+static void line_finish(struct transfer *transfer)
 {
-    struct buffer *body = &client->response->body;
-    char *line = body->bytes + client->line_start;
-    size_t length = body->length - client->line_start;
+    struct buffer *body = &transfer->response->body;
+    char *line = body->bytes + transfer->line_start;
+    size_t length = body->length - transfer->line_start;
     if (length && line[length - 1] == '\r')
         length--;
-    if (!length || client->request->line(client->request->owner, line, length))
-        body->length = client->line_start;
+    if (!length || transfer->request->line(transfer->request->owner, line, length))
+        body->length = transfer->line_start;
     else
-        client->line_start = body->length;
+        transfer->line_start = body->length;
     body->bytes[body->length] = '\0';
 }
 
-static bool lines_receive(struct http_client *client, const char *bytes, size_t length)
+static bool lines_receive(struct transfer *transfer, const char *bytes, size_t length)
 {
-    struct buffer *body = &client->response->body;
+    struct buffer *body = &transfer->response->body;
     while (length) {
         const char *end = memchr(bytes, '\n', length);
         size_t part = end ? (size_t)(end - bytes) : length;
         if (buffer_append(body, bytes, part) < 0)
             return false;
         if (end) {
-            line_finish(client);
+            line_finish(transfer);
             part++;
         }
         bytes += part;
@@ -102,31 +125,35 @@ static bool lines_receive(struct http_client *client, const char *bytes, size_t 
     return true;
 }
 
-static void head_note(struct http_client *client)
+static void head_note(struct transfer *transfer)
 {
-    struct http_response *response = client->response;
+    struct http_response *response = transfer->response;
     long status = 0;
     const char *type = NULL;
-    curl_easy_getinfo(client->easy, CURLINFO_RESPONSE_CODE, &status);
-    curl_easy_getinfo(client->easy, CURLINFO_CONTENT_TYPE, &type);
+    curl_off_t retry_after = 0;
+    curl_easy_getinfo(transfer->easy, CURLINFO_RESPONSE_CODE, &status);
+    curl_easy_getinfo(transfer->easy, CURLINFO_RETRY_AFTER, &retry_after);
+    curl_easy_getinfo(transfer->easy, CURLINFO_CONTENT_TYPE, &type);
     response->status = (int)status;
+    response->retry_after_s = retry_after;
     snprintf(response->content_type, sizeof response->content_type, "%s", type ? type : "");
 }
 
-static bool is_lines(const struct http_client *client)
+static bool is_lines(const struct transfer *transfer)
 {
-    return client->request->line && client->response->status / 100 == 2 &&
-           http_response_is_type(client->response, HTTP_CONTENT_TYPE_NDJSON);
+    return transfer->request->line && transfer->response->status / 100 == 2 &&
+           http_response_is_type(transfer->response, HTTP_CONTENT_TYPE_NDJSON);
 }
 
 static size_t body_receive(char *bytes, size_t size, size_t count, void *owner)
 {
-    struct http_client *client = owner;
+    struct transfer *transfer = owner;
     size_t length = size * count;
-    head_note(client);
-    bool taken = is_lines(client) ? lines_receive(client, bytes, length)
-                                  : buffer_append(&client->response->body, bytes, length) == 0;
-    client->too_large |= !taken;
+    head_note(transfer);
+    bool taken = is_lines(transfer)
+                     ? lines_receive(transfer, bytes, length)
+                     : buffer_append(&transfer->response->body, bytes, length) == 0;
+    transfer->too_large |= !taken;
     /* Any other count than what came makes libcurl end the request. */
     return taken ? length : !length;
 }
@@ -134,33 +161,33 @@ static size_t body_receive(char *bytes, size_t size, size_t count, void *owner)
 /* libcurl takes a head that was cut for a whole one, so its end is looked for here. */
 static size_t head_receive(char *bytes, size_t size, size_t count, void *owner)
 {
-    struct http_client *client = owner;
+    struct transfer *transfer = owner;
     size_t length = size * count;
     if (length >= 5 && memcmp(bytes, "HTTP/", 5) == 0)
-        client->head_whole = false;
+        transfer->head_whole = false;
     if (length && (*bytes == '\r' || *bytes == '\n'))
-        client->head_whole = true;
-    client->head_bytes += length;
-    if (client->head_bytes <= HTTP_HEAD_BYTES_MAX)
+        transfer->head_whole = true;
+    transfer->head_bytes += length;
+    if (transfer->head_bytes <= HTTP_HEAD_BYTES_MAX)
         return length;
-    client->too_large = true;
+    transfer->too_large = true;
     return 0;
 }
 
-static int headers_set(struct http_client *client, const struct http_request *request)
+static int headers_set(struct transfer *transfer, const struct http_request *request)
 {
     for (size_t i = 0; i < request->header_count; i++) {
-        struct curl_slist *longer = curl_slist_append(client->headers, request->headers[i]);
+        struct curl_slist *longer = curl_slist_append(transfer->headers, request->headers[i]);
         if (!longer)
             return -1;
-        client->headers = longer;
+        transfer->headers = longer;
     }
     return 0;
 }
 
-static int options_set(struct http_client *client, const struct http_request *request)
+static int options_set(struct transfer *transfer, const struct http_request *request)
 {
-    CURL *easy = client->easy;
+    CURL *easy = transfer->easy;
     int failed = 0;
 #define SET(option, value) failed |= curl_easy_setopt(easy, option, value) != CURLE_OK
     SET(CURLOPT_URL, request->url);
@@ -171,7 +198,7 @@ static int options_set(struct http_client *client, const struct http_request *re
         SET(CURLOPT_POSTFIELDS, request->body);
         SET(CURLOPT_CUSTOMREQUEST, request->method);
     }
-    SET(CURLOPT_HTTPHEADER, client->headers);
+    SET(CURLOPT_HTTPHEADER, transfer->headers);
     SET(CURLOPT_PROTOCOLS_STR, "http,https");
     SET(CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
     SET(CURLOPT_FOLLOWLOCATION, 0L);
@@ -187,43 +214,59 @@ static int options_set(struct http_client *client, const struct http_request *re
     SET(CURLOPT_TIMEOUT_MS, (long)request->total_ms);
     if (request->ca_file)
         SET(CURLOPT_CAINFO, request->ca_file);
+    if (request->client_cert)
+        SET(CURLOPT_SSLCERT, request->client_cert);
+    if (request->client_key)
+        SET(CURLOPT_SSLKEY, request->client_key);
+    if (request->unix_socket)
+        SET(CURLOPT_UNIX_SOCKET_PATH, request->unix_socket);
+    SET(CURLOPT_PRIVATE, transfer);
     SET(CURLOPT_USERAGENT, "fallback-job/" PROJECT_VERSION);
-    SET(CURLOPT_ERRORBUFFER, client->words);
+    SET(CURLOPT_ERRORBUFFER, transfer->words);
     SET(CURLOPT_WRITEFUNCTION, body_receive);
-    SET(CURLOPT_WRITEDATA, client);
+    SET(CURLOPT_WRITEDATA, transfer);
     SET(CURLOPT_HEADERFUNCTION, head_receive);
-    SET(CURLOPT_HEADERDATA, client);
+    SET(CURLOPT_HEADERDATA, transfer);
 #undef SET
     return failed ? -1 : 0;
+}
+
+static int transfer_open(struct transfer *transfer)
+{
+    transfer->easy = curl_easy_init();
+    if (!transfer->easy || headers_set(transfer, transfer->request) < 0 ||
+        options_set(transfer, transfer->request) < 0)
+        return -1;
+    return curl_multi_add_handle(transfer->client->multi, transfer->easy) == CURLM_OK ? 0 : -1;
 }
 
 void http_client_start(struct http_client *client, const struct http_request *request,
                        struct http_response *response)
 {
+    struct transfer *transfer = calloc(1, sizeof *transfer);
     *response = (struct http_response){.outcome = HTTP_FAILED, .text = "no memory"};
     buffer_init(&response->body, request->body_max);
-    client->request = request;
-    client->response = response;
-    client->head_bytes = client->line_start = 0;
-    client->head_whole = client->too_large = false;
-    client->words[0] = '\0';
-    client->easy = curl_easy_init();
-    if (client->easy && headers_set(client, request) == 0 &&
-        options_set(client, request) == 0 &&
-        curl_multi_add_handle(client->multi, client->easy) == CURLM_OK) {
+    response->done = !transfer;
+    if (!transfer)
+        return;
+    *transfer = (struct transfer){
+        .next = client->transfers, .client = client, .request = request, .response = response};
+    client->transfers = transfer;
+    if (transfer_open(transfer) == 0) {
         response->text[0] = '\0';
         return;
     }
-    http_client_abort(client);
+    transfer_close(transfer);
+    response->done = true;
 }
 
-static enum http_outcome outcome_of(const struct http_client *client, CURLcode code)
+static enum http_outcome outcome_of(const struct transfer *transfer, CURLcode code)
 {
-    if (client->too_large)
+    if (transfer->too_large)
         return HTTP_TOO_LARGE;
     switch (code) {
     case CURLE_OK:
-        return client->head_whole ? HTTP_ANSWERED : HTTP_CUT;
+        return transfer->head_whole ? HTTP_ANSWERED : HTTP_CUT;
     case CURLE_COULDNT_RESOLVE_HOST:
     case CURLE_COULDNT_CONNECT:
     case CURLE_INTERFACE_FAILED:
@@ -247,58 +290,69 @@ static enum http_outcome outcome_of(const struct http_client *client, CURLcode c
     }
 }
 
-static void request_finish(struct http_client *client, CURLcode code)
+static void request_finish(struct transfer *transfer, CURLcode code)
 {
-    struct http_response *response = client->response;
-    head_note(client);
-    response->outcome = outcome_of(client, code);
+    struct http_response *response = transfer->response;
+    head_note(transfer);
+    response->outcome = outcome_of(transfer, code);
     struct buffer *body = &response->body;
-    if (response->outcome == HTTP_ANSWERED && is_lines(client) &&
-        body->length > client->line_start)
-        line_finish(client);
-    const char *words = *client->words ? client->words : curl_easy_strerror(code);
+    if (response->outcome == HTTP_ANSWERED && is_lines(transfer) &&
+        body->length > transfer->line_start)
+        line_finish(transfer);
+    const char *words = *transfer->words ? transfer->words : curl_easy_strerror(code);
     if (response->outcome == HTTP_TOO_LARGE)
         words = "the answer is larger than allowed";
     else if (code == CURLE_OK)
         words = "the answer ended within its head";
     if (response->outcome != HTTP_ANSWERED)
         snprintf(response->text, sizeof response->text, "%s", words);
-    http_client_abort(client);
+    response->done = true;
+    transfer_close(transfer);
 }
 
-/* True once the request has ended, well or not. */
-static bool request_step(struct http_client *client)
+static void requests_fail(struct http_client *client)
+{
+    for (struct transfer *at = client->transfers, *next; at; at = next) {
+        next = at->next;
+        request_finish(at, CURLE_FAILED_INIT);
+    }
+}
+
+/* Lets all requests do what they can do now; true if one has ended. */
+static bool requests_step(struct http_client *client)
 {
     int running, queued;
-    CURLMcode failed = curl_multi_perform(client->multi, &running);
-    if (failed != CURLM_OK) {
-        request_finish(client, CURLE_FAILED_INIT);
-        return true;
+    bool ended = false;
+    if (curl_multi_perform(client->multi, &running) != CURLM_OK) {
+        ended = client->transfers != NULL;
+        requests_fail(client);
     }
     const CURLMsg *message;
     while ((message = curl_multi_info_read(client->multi, &queued))) {
-        if (message->msg == CURLMSG_DONE) {
-            request_finish(client, message->data.result);
-            return true;
-        }
+        struct transfer *transfer = NULL;
+        if (message->msg != CURLMSG_DONE)
+            continue;
+        curl_easy_getinfo(message->easy_handle, CURLINFO_PRIVATE, (char **)&transfer);
+        request_finish(transfer, message->data.result);
+        ended = true;
     }
-    return false;
+    return ended;
 }
 
-enum http_state http_client_poll(struct http_client *client, int64_t timeout_ms, int wake_fd)
+void http_client_poll(struct http_client *client, int64_t timeout_ms, const int *watched,
+                      size_t count)
 {
-    struct curl_waitfd wake = {.fd = wake_fd, .events = CURL_WAIT_POLLIN};
-    if (!client->easy || request_step(client))
-        return HTTP_DONE;
+    struct curl_waitfd wait[HTTP_WATCHED_MAX] = {{0}};
+    for (size_t i = 0; i < count; i++)
+        wait[i] = (struct curl_waitfd){.fd = watched[i], .events = CURL_WAIT_POLLIN};
+    if (requests_step(client))
+        return;
     int bounded = timeout_ms > 60000 ? 60000 : timeout_ms < 0 ? 0 : (int)timeout_ms;
-    if (curl_multi_poll(client->multi, wake_fd < 0 ? NULL : &wake, wake_fd >= 0, bounded,
-                        NULL) != CURLM_OK) {
-        request_finish(client, CURLE_FAILED_INIT);
-        return HTTP_DONE;
+    if (curl_multi_poll(client->multi, wait, (unsigned)count, bounded, NULL) != CURLM_OK) {
+        requests_fail(client);
+        return;
     }
-    if (wake.revents)
-        return HTTP_WOKEN;
-    return request_step(client) ? HTTP_DONE : HTTP_RUNNING;
+    requests_step(client);
 }
 
 int http_url_check(const char *url, struct error *error)

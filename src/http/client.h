@@ -1,10 +1,10 @@
 /*
- * client: one HTTP request at a time, bounded in time and in bytes.
+ * client: HTTP requests, each bounded in time and in bytes.
  *
  * http and https only; no redirect is followed, no proxy asked, no cookie kept, no compression
- * accepted, and every request has a connection of its own. A request runs while
- * http_client_poll is called, which also watches a descriptor of the caller's, so that a signal
- * can end it.
+ * accepted, and every request has a connection of its own. Requests run, any number at a time,
+ * while http_client_poll is called, which also watches descriptors of the caller's, so that a
+ * signal can end them.
  *
  * One thread at a time.
  */
@@ -30,9 +30,11 @@ struct http_request {
     size_t header_count;
     const void *body; /* NULL: none */
     size_t length;
-    int64_t connect_ms, total_ms; /* from the start; both more than 0 */
-    const char *ca_file;          /* PEM; NULL: the system's */
-    size_t body_max;              /* most bytes of the answer's body, or of one of its lines */
+    int64_t connect_ms, total_ms;         /* from the start; both more than 0 */
+    const char *ca_file;                  /* PEM; NULL: the system's */
+    const char *client_cert, *client_key; /* PEM; NULL: none is shown */
+    const char *unix_socket; /* connect there, whatever the address says; or NULL */
+    size_t body_max;         /* most bytes of the answer's body, or of one of its lines */
 
     /*
      * Called for each line of a 2xx answer that comes as HTTP_CONTENT_TYPE_NDJSON, as it
@@ -54,14 +56,17 @@ enum http_outcome {
 };
 
 struct http_response {
+    bool done; /* nothing below changes any more */
     enum http_outcome outcome;
-    int status; /* 0 if no answer began */
+    int status;            /* 0 if no answer began */
+    int64_t retry_after_s; /* what Retry-After asks for; 0: nothing */
     char content_type[96];
     struct buffer body; /* freed by http_response_deinit */
     char text[256];     /* why there is no whole answer, in words; "" if there is */
 };
 
-enum http_state { HTTP_RUNNING, HTTP_DONE, HTTP_WOKEN };
+/* Descriptors of the caller's that a poll can watch. */
+#define HTTP_WATCHED_MAX 4
 
 struct http_client;
 
@@ -72,20 +77,21 @@ void http_client_close(struct http_client *client);
 
 /*
  * Starts `request`; it and what it points at are borrowed until the request is done or broken
- * off, but url and headers only for this call. `response` is filled step by step. Without
- * memory to start it, the first poll finds it done, as HTTP_FAILED.
+ * off, but texts and headers only for this call. `response`, by which the request is known, is
+ * filled step by step. Without memory to start it, it is done at once, as HTTP_FAILED.
  */
 void http_client_start(struct http_client *client, const struct http_request *request,
                        struct http_response *response);
 
 /*
- * Goes on with the request for up to `timeout_ms`. HTTP_WOKEN: `wake_fd` (-1: none) can be
- * read. HTTP_DONE: the response is complete and the client free for the next one.
+ * Goes on with all requests until one is done, one of `count` descriptors in `watched` can be
+ * read, or `timeout_ms` have passed.
  */
-enum http_state http_client_poll(struct http_client *client, int64_t timeout_ms, int wake_fd);
+void http_client_poll(struct http_client *client, int64_t timeout_ms, const int *watched,
+                      size_t count);
 
-/* Breaks off the request under way, if there is one. */
-void http_client_abort(struct http_client *client);
+/* Breaks off the request that fills `response`, if it is under way. */
+void http_client_abort(struct http_client *client, const struct http_response *response);
 
 void http_response_deinit(struct http_response *response);
 

@@ -8,8 +8,9 @@
 #include <stddef.h>
 
 /*
- * True if `header`, the value of If-Match or If-None-Match, is "*" or lists `tag`, which has its
- * quotes. `weak`: W/"x" counts as "x" (If-None-Match); a strong comparison never takes a W/.
+ * True if `header`, the value of If-Match or If-None-Match, is "*" or lists `tag`, which has
+ * its quotes. `weak`: W/"x" counts as "x" (If-None-Match); a strong comparison never takes a
+ * W/.
  */
 bool condition_lists_tag(const char *header, const char *tag, bool weak);
 
@@ -19,7 +20,8 @@ enum range_verdict {
     RANGE_UNSATISFIABLE, /* answer 416 */
 };
 
-/* Reads the value of Range (NULL: none) against a body of `length` bytes. Several are ignored. */
+/* Reads the value of Range (NULL: none) against a body of `length` bytes. Several are ignored.
+ */
 enum range_verdict condition_read_range(const char *header, size_t length, size_t *ret_first,
                                         size_t *ret_last);
 

@@ -18,7 +18,8 @@
 struct request {
     struct MHD_Connection *connection;
     struct guard_target target;
-    bool begun; /* the handler was called */
+    bool begun;       /* the handler was called */
+    int refused_with; /* a bad credential's answer, perhaps after a while; 0: none */
     const char *method;
     void *context;
     atomic_size_t *suspended; /* the server's count */

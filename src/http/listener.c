@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 #define BACKLOG 1024
@@ -58,6 +60,48 @@ static int address_describe(int handle, char *text)
     return 0;
 }
 
+/* A socket file that nobody listens on any more is in the way, and goes. */
+static int stale_remove(const struct sockaddr_un *name, struct error *error)
+{
+    struct stat status;
+    if (lstat(name->sun_path, &status) < 0)
+        return 0;
+    int handle = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    bool in_use = S_ISSOCK(status.st_mode) && handle >= 0 &&
+                  connect(handle, (const struct sockaddr *)name, sizeof *name) == 0;
+    if (handle >= 0)
+        close(handle);
+    if (in_use || !S_ISSOCK(status.st_mode))
+        return error_set(error, ERROR_UNAVAILABLE, "%s",
+                         in_use
+                             ? "another process listens there; stop it, or choose another path"
+                             : "there is a file that is no socket; choose another path");
+    return unlink(name->sun_path) == 0 ? 0
+                                       : error_set_errno(error, ERROR_UNAVAILABLE, errno,
+                                                         "cannot remove the old socket");
+}
+
+static int unix_open(const char *path, int *ret_socket, struct error *error)
+{
+    struct sockaddr_un name = {.sun_family = AF_UNIX};
+    if (*path != '/' || strlen(path) >= sizeof name.sun_path)
+        return error_set(error, ERROR_USAGE, "give an absolute path of at most %zu bytes",
+                         sizeof name.sun_path - 1);
+    memcpy(name.sun_path, path, strlen(path));
+    if (stale_remove(&name, error) < 0)
+        return -1;
+    int handle = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    if (handle >= 0 && bind(handle, (struct sockaddr *)&name, sizeof name) == 0 &&
+        chmod(path, 0666) == 0 && listen(handle, BACKLOG) == 0) {
+        *ret_socket = handle;
+        return 0;
+    }
+    int code = errno;
+    if (handle >= 0)
+        close(handle);
+    return error_set_errno(error, ERROR_UNAVAILABLE, code, "cannot listen");
+}
+
 int listener_open(const char *address, int *ret_socket,
                   char ret_address[static LISTENER_ADDRESS_SIZE], struct error *error)
 {
@@ -66,6 +110,10 @@ int listener_open(const char *address, int *ret_socket,
     struct addrinfo wanted = {.ai_flags = AI_NUMERICHOST | AI_NUMERICSERV | AI_PASSIVE,
                               .ai_socktype = SOCK_STREAM};
     struct addrinfo *found = NULL;
+    if (strncmp(address, "unix:", 5) == 0) {
+        snprintf(ret_address, LISTENER_ADDRESS_SIZE, "%s", address);
+        return unix_open(address + 5, ret_socket, error);
+    }
     if (address_split(address, host, sizeof host, &port) < 0 ||
         strtol(port, NULL, 10) > 65535 || getaddrinfo(host, port, &wanted, &found) != 0)
         return error_set(error, ERROR_USAGE,
@@ -85,4 +133,10 @@ int listener_open(const char *address, int *ret_socket,
 void listener_close(int socket)
 {
     close(socket);
+}
+
+bool listener_is_local(const char *address)
+{
+    return strncmp(address, "unix:", 5) == 0 || strncmp(address, "127.", 4) == 0 ||
+           strncmp(address, "[::1]:", 6) == 0;
 }

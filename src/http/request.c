@@ -132,7 +132,8 @@ void request_reply_response(struct request *request, int status, struct MHD_Resp
                 request->queued = MHD_NO;
         }
         if (request->queued == MHD_YES)
-            request->queued = MHD_queue_response(request->connection, (unsigned)status, response);
+            request->queued =
+                MHD_queue_response(request->connection, (unsigned)status, response);
     }
     MHD_destroy_response(response);
 }
@@ -148,8 +149,8 @@ void request_reply_bytes(struct request *request, int status, void *bytes, size_
 
 void request_reply_empty(struct request *request, int status)
 {
-    request_reply_response(
-        request, status, MHD_create_response_from_buffer(0, "", MHD_RESPMEM_PERSISTENT));
+    request_reply_response(request, status,
+                           MHD_create_response_from_buffer(0, "", MHD_RESPMEM_PERSISTENT));
 }
 
 void request_reply_json(struct request *request, int status, json_t *body)
@@ -179,15 +180,24 @@ static const char *status_name(int status)
         int status;
         const char *name;
     } names[] = {
-        {400, "BadRequest"},         {401, "Unauthorized"},
-        {403, "Forbidden"},          {404, "NotFound"},
-        {405, "MethodNotAllowed"},   {406, "NotAcceptable"},
-        {408, "RequestTimeout"},     {409, "Conflict"},
-        {411, "LengthRequired"},     {412, "PreconditionFailed"},
-        {413, "PayloadTooLarge"},    {414, "UriTooLong"},
-        {415, "UnsupportedMediaType"}, {416, "RangeNotSatisfiable"},
-        {422, "Unprocessable"},      {429, "TooManyRequests"},
-        {431, "HeadersTooLarge"},    {501, "NotImplemented"},
+        {400, "BadRequest"},
+        {401, "Unauthorized"},
+        {403, "Forbidden"},
+        {404, "NotFound"},
+        {405, "MethodNotAllowed"},
+        {406, "NotAcceptable"},
+        {408, "RequestTimeout"},
+        {409, "Conflict"},
+        {411, "LengthRequired"},
+        {412, "PreconditionFailed"},
+        {413, "PayloadTooLarge"},
+        {414, "UriTooLong"},
+        {415, "UnsupportedMediaType"},
+        {416, "RangeNotSatisfiable"},
+        {422, "Unprocessable"},
+        {429, "TooManyRequests"},
+        {431, "HeadersTooLarge"},
+        {501, "NotImplemented"},
         {503, "Unavailable"},
     };
     for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
@@ -208,9 +218,8 @@ void request_reply_error(struct request *request, int status, const char *format
     /* What a message quotes of the caller may be no UTF-8, or be cut inside a character. */
     if (!text)
         text = json_string("the request is malformed");
-    request_reply_json(
-        request, status,
-        json_pack("{s:s, s:o}", "status", status_name(status), "message", text));
+    request_reply_json(request, status,
+                       json_pack("{s:s, s:o}", "status", status_name(status), "message", text));
 }
 
 void request_reply_fields(struct request *request, json_t *fields)

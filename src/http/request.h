@@ -1,9 +1,9 @@
 /*
  * request: one HTTP request from its head to its reply.
  *
- * A handler runs on an HTTP thread and never waits: it replies, or it suspends the request, hands
- * it to others, and names the function that is to go on. Whoever finishes calls request_resume,
- * once; the function then runs on an HTTP thread again.
+ * A handler runs on an HTTP thread and never waits: it replies, or it suspends the request,
+ * hands it to others, and names the function that is to go on. Whoever finishes calls
+ * request_resume, once; the function then runs on an HTTP thread again.
  */
 #ifndef HTTP_REQUEST_H
 #define HTTP_REQUEST_H
@@ -23,19 +23,21 @@ void *request_context(const struct request *request);
 
 const char *request_method(const struct request *request);
 
-/* The value of a `{…}` in the route, by its place from 0; decoded. Never NULL for a place there is. */
+/* The value of a `{…}` in the route, by its place from 0; decoded. Never NULL for a place there
+ * is. */
 const char *request_parameter(const struct request *request, size_t place);
 
 /* The value of `name` in the query, or NULL; "" if it has none. */
 const char *request_query(const struct request *request, const char *name);
 
 /*
- * Refuses the request (400) if the query has a name that is not among `names` (ended by NULL), or
- * one twice. True if it did.
+ * Refuses the request (400) if the query has a name that is not among `names` (ended by NULL),
+ * or one twice. True if it did.
  */
 bool request_refuse_unknown_query(struct request *request, const char *const *names);
 
-const char *request_header(const struct request *request, const char *name); /* NULL: not there */
+const char *request_header(const struct request *request,
+                           const char *name); /* NULL: not there */
 
 /* The whole body; `ret_length` in bytes. */
 const unsigned char *request_body(const struct request *request, size_t *ret_length);

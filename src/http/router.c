@@ -35,7 +35,8 @@ static void allow_add(const char *method, char *allow, size_t size)
         allow_add("HEAD", allow, size);
 }
 
-/* A pattern without braces wins over one with them: /api/users/fallback over /api/users/{id}. */
+/* A pattern without braces wins over one with them: /api/users/fallback over /api/users/{id}.
+ */
 const struct route *router_find(const struct route *routes, size_t count, const char *method,
                                 const char *path, const char **ret_parameters, char *ret_allow,
                                 size_t allow_size)

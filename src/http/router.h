@@ -14,7 +14,7 @@
  * routes ("GET, HEAD, PUT"), or is "" if it has none.
  */
 const struct route *router_find(const struct route *routes, size_t count, const char *method,
-                                const char *path, const char **ret_parameters,
-                                char *ret_allow, size_t allow_size);
+                                const char *path, const char **ret_parameters, char *ret_allow,
+                                size_t allow_size);
 
 #endif

@@ -2,6 +2,7 @@
 
 #include "base/log.h"
 #include "config/limits.h"
+#include "http/delay.h"
 #include "http/exchange.h"
 #include "http/listener.h"
 #include "http/router.h"
@@ -13,6 +14,7 @@
 struct server {
     struct server_options options;
     struct MHD_Daemon *daemon;
+    struct delay *delay; /* of those without a good credential; NULL: nobody needs one */
     atomic_size_t suspended;
 };
 
@@ -37,7 +39,44 @@ static void route_refuse(struct request *request, const char *allow)
     request_reply_error(request, 404, "there is nothing at this path");
 }
 
-static void route_find(const struct server *server, struct request *request, const char *path)
+static void credential_refuse(struct request *request)
+{
+    if (request->refused_with == 403) {
+        request_reply_error(request, 403, "this certificate or user is not on the list");
+        return;
+    }
+    request_set_header(request, "WWW-Authenticate", "Bearer");
+    request_reply_error(request, 401,
+                        "a credential is needed: send Authorization: Bearer TOKEN");
+}
+
+/*
+ * Answers a bad credential, the later the more of them came from this address. True if the
+ * request was suspended.
+ */
+static bool credential_fail(struct server *server, struct request *request,
+                            enum admission_verdict verdict)
+{
+    const union MHD_ConnectionInfo *info =
+        MHD_get_connection_info(request->connection, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
+    int64_t wait = delay_of_failure(server->delay, info ? info->client_addr : NULL);
+    request->refused_with = verdict == ADMISSION_FORBIDDEN ? 403 : 401;
+    const char *length = request_header(request, "Content-Length");
+    bool has_body = length && strcmp(length, "0") != 0;
+    log_info("a request without a good credential",
+             log_number("status", request->refused_with));
+    if (wait == 0 || has_body) {
+        credential_refuse(request);
+        return false;
+    }
+    request_suspend(request, credential_refuse);
+    if (!delay_hold(server->delay, request, wait))
+        request_resume(request);
+    return true;
+}
+
+/* True if the request was suspended. */
+static bool route_find(struct server *server, struct request *request, const char *path)
 {
     char allow[64];
     const char *parameters[REQUEST_PARAMETERS_MAX] = {0};
@@ -45,22 +84,20 @@ static void route_find(const struct server *server, struct request *request, con
                                  request->method, path, parameters, allow, sizeof allow);
     /* A stranger learns nothing about the routes behind the credential. */
     bool open = request->route && request->route->open;
-    if (server->options.auth && !open &&
-        !auth_admits(server->options.auth, request_header(request, "Authorization"))) {
-        request_set_header(request, "WWW-Authenticate", "Bearer");
-        request_reply_error(request, 401,
-                            "a bearer token is needed: send Authorization: Bearer TOKEN");
-        return;
+    if (server->options.admission && !open) {
+        enum admission_verdict verdict =
+            admission_judge(server->options.admission, request->connection);
+        if (verdict != ADMISSION_GRANTED)
+            return credential_fail(server, request, verdict);
     }
-    if (!request->route) {
+    if (!request->route)
         route_refuse(request, allow);
-        return;
-    }
-    for (size_t i = 0; i < REQUEST_PARAMETERS_MAX && parameters[i]; i++) {
+    for (size_t i = 0; request->route && i < REQUEST_PARAMETERS_MAX && parameters[i]; i++) {
         request->parameters[i] = strndup(parameters[i], strcspn(parameters[i], "/"));
         if (!request->parameters[i])
             request_reply_error(request, 500, "out of memory; try again");
     }
+    return false;
 }
 
 /* Refuses a body that is too long by what its head says, before it is read. */
@@ -102,7 +139,8 @@ static void head_refuse(struct request *request, const struct guard_refusal *ref
     request_reply_error(request, refusal->status, "%s", refusal->fault);
 }
 
-static void request_begin(struct server *server, struct request *request, const char *path,
+/* True if the request was suspended. */
+static bool request_begin(struct server *server, struct request *request, const char *path,
                           const char *method, const char *version)
 {
     request->begun = true;
@@ -111,12 +149,13 @@ static void request_begin(struct server *server, struct request *request, const 
         guard_judge(request->connection, &request->target, path, method, version);
     if (refusal.status)
         head_refuse(request, &refusal);
-    else
-        route_find(server, request, path);
-    if (!request->replied && server->options.stopping && atomic_load(server->options.stopping))
+    else if (server->options.stopping && atomic_load(server->options.stopping))
         request_reply_unavailable(request, "the service is stopping; try another or later");
+    else if (route_find(server, request, path))
+        return true;
     if (!request->replied)
         body_admit(request);
+    return false;
 }
 
 static void body_append(struct request *request, const char *bytes, size_t length)
@@ -150,8 +189,9 @@ static enum MHD_Result access_handle(void *data, struct MHD_Connection *connecti
     if (!request)
         return MHD_NO;
     if (!request->begun) {
-        request_begin(data, request, path, method, version);
-        return request->replied ? request->queued : MHD_YES;
+        bool suspended = request_begin(data, request, path, method, version);
+        /* A suspended request is somebody else's: nothing of it may be read. */
+        return suspended || !request->replied ? MHD_YES : request->queued;
     }
     if (request->replied)
         return MHD_YES;
@@ -187,18 +227,40 @@ static void library_log(void *data, const char *format, va_list arguments)
     log_debug("libmicrohttpd", log_text("words", words));
 }
 
+/* TLS 1.2 and 1.3, and what GnuTLS holds to be good today. */
+#define TLS_PRIORITIES "NORMAL:-VERS-ALL:+VERS-TLS1.3:+VERS-TLS1.2"
+
 static struct MHD_Daemon *daemon_start(struct server *server)
 {
+    const struct tls *tls = server->options.tls;
     unsigned threads = server->options.threads;
+    unsigned flags =
+        MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG;
+    struct MHD_OptionItem options[6] = {0};
+    size_t count = 0;
+    if (threads > 1)
+        options[count++] =
+            (struct MHD_OptionItem){MHD_OPTION_THREAD_POOL_SIZE, (intptr_t)threads, NULL};
+    if (tls) {
+        flags |= MHD_USE_TLS;
+        options[count++] =
+            (struct MHD_OptionItem){MHD_OPTION_HTTPS_MEM_CERT, 0, tls->certificate};
+        options[count++] = (struct MHD_OptionItem){MHD_OPTION_HTTPS_MEM_KEY, 0, tls->key};
+        options[count++] =
+            (struct MHD_OptionItem){MHD_OPTION_HTTPS_PRIORITIES, 0, (void *)TLS_PRIORITIES};
+        if (tls->client_authority)
+            options[count++] =
+                (struct MHD_OptionItem){MHD_OPTION_HTTPS_MEM_TRUST, 0, tls->client_authority};
+    }
+    options[count] = (struct MHD_OptionItem){MHD_OPTION_END, 0, NULL};
     return MHD_start_daemon(
-        MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG, 0, NULL,
-        NULL, access_handle, server, MHD_OPTION_EXTERNAL_LOGGER, library_log, NULL,
-        MHD_OPTION_LISTEN_SOCKET, server->options.socket, MHD_OPTION_CONNECTION_LIMIT,
+        flags, 0, NULL, NULL, access_handle, server, MHD_OPTION_EXTERNAL_LOGGER, library_log,
+        NULL, MHD_OPTION_LISTEN_SOCKET, server->options.socket, MHD_OPTION_CONNECTION_LIMIT,
         (unsigned)LIMIT_CONNECTIONS, MHD_OPTION_CONNECTION_TIMEOUT,
         (unsigned)LIMIT_CONNECTION_IDLE_S, MHD_OPTION_CONNECTION_MEMORY_LIMIT,
         (size_t)LIMIT_HEAD_BYTES, MHD_OPTION_STRICT_FOR_CLIENT, -1, MHD_OPTION_NOTIFY_COMPLETED,
         request_completed, NULL, MHD_OPTION_URI_LOG_CALLBACK, request_announce, server,
-        threads > 1 ? MHD_OPTION_THREAD_POOL_SIZE : MHD_OPTION_END, threads, MHD_OPTION_END);
+        MHD_OPTION_ARRAY, options, MHD_OPTION_END);
 }
 
 int server_open(const struct server_options *options, struct server **ret_server,
@@ -210,9 +272,13 @@ int server_open(const struct server_options *options, struct server **ret_server
         return error_set(error, ERROR_NO_MEMORY, "no memory for a listener");
     }
     server->options = *options;
-    server->daemon = daemon_start(server);
+    if (options->admission)
+        server->delay = delay_open();
+    if (!options->admission || server->delay)
+        server->daemon = daemon_start(server);
     if (!server->daemon) {
         listener_close(options->socket);
+        delay_close(server->delay);
         free(server);
         return error_set(error, ERROR_UNAVAILABLE,
                          "cannot start the HTTP threads: raise the limit of threads");
@@ -225,6 +291,7 @@ void server_quiesce(struct server *server)
 {
     if (!server)
         return;
+    delay_release(server->delay);
     int socket = MHD_quiesce_daemon(server->daemon);
     if (socket != MHD_INVALID_SOCKET)
         listener_close(socket);
@@ -240,5 +307,6 @@ void server_close(struct server *server)
     if (!server)
         return;
     MHD_stop_daemon(server->daemon);
+    delay_close(server->delay);
     free(server);
 }

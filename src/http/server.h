@@ -5,8 +5,9 @@
 #define HTTP_SERVER_H
 
 #include "base/error.h"
-#include "http/auth.h"
+#include "http/admission.h"
 #include "http/request.h"
+#include "http/tls.h"
 
 #include <stdatomic.h>
 
@@ -21,10 +22,12 @@ struct route {
 };
 
 struct server_options {
-    int socket; /* a listening one (http/listener.h); the server's from here on, also on failure */
+    int socket; /* a listening one (http/listener.h); the server's from here on, also on failure
+                 */
     const struct route *routes;
     size_t route_count;
-    const struct auth *auth; /* NULL: nobody is asked for a credential */
+    struct admission *admission; /* NULL: nobody is asked for a credential */
+    const struct tls *tls;       /* NULL: plain HTTP */
     void *context;
     unsigned threads;
     const atomic_bool *stopping; /* while true every request is answered 503; may be NULL */

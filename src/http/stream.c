@@ -12,7 +12,8 @@
 #define STREAM_BYTES_MAX  (256 * 1024)
 #define STREAM_BLOCK_SIZE 4096
 
-/* Has two owners: the connection that reads and the thread that appends. The last one frees it. */
+/* Has two owners: the connection that reads and the thread that appends. The last one frees it.
+ */
 struct stream {
     pthread_mutex_t lock;
     struct MHD_Connection *connection;

@@ -11,7 +11,8 @@
 
 struct stream;
 
-/* Replies 200 with a stream of `content_type`; NULL without memory (the reply is then a 500). */
+/* Replies 200 with a stream of `content_type`; NULL without memory (the reply is then a 500).
+ */
 struct stream *stream_begin(struct request *request, const char *content_type);
 
 /* Appends bytes; they are dropped if the reader is gone or too far behind. */

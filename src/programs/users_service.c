@@ -4,7 +4,7 @@
 #include "config/limits.h"
 #include "config/service_options.h"
 #include "handlers/service.h"
-#include "http/auth.h"
+#include "http/admission.h"
 #include "http/guard.h"
 #include "http/listener.h"
 #include "http/server.h"
@@ -19,7 +19,8 @@
 
 struct program {
     struct service_options options;
-    struct auth *auth;
+    struct admission *private_admission, *public_admission; /* NULL: nobody is asked */
+    struct tls private_tls, public_tls;
     int public_socket, private_socket; /* -1: none */
     struct repository *repository;
     char store_id[UUID_TEXT_SIZE];
@@ -107,6 +108,8 @@ static int servers_start(struct program *program, struct error *error)
         .socket = program->public_socket,
         .routes = program->public_routes,
         .route_count = routes_public(service, program->public_routes),
+        .admission = program->public_admission,
+        .tls = program->public_tls.key ? &program->public_tls : NULL,
         .context = service,
         .threads = (unsigned)(threads     ? threads
                               : cores > 2 ? cores - 1
@@ -117,7 +120,8 @@ static int servers_start(struct program *program, struct error *error)
         .socket = program->private_socket,
         .routes = program->private_routes,
         .route_count = routes_private(service, program->private_routes),
-        .auth = program->auth,
+        .admission = program->private_admission,
+        .tls = program->private_tls.key ? &program->private_tls : NULL,
         .context = service,
         .threads = 1,
         .stopping = &service->stopping,
@@ -129,13 +133,50 @@ static int servers_start(struct program *program, struct error *error)
     return failed < 0 ? -1 : server_open(&private_options, &program->private_server, error);
 }
 
+/* Who may use the listeners. */
+static int access_open(struct program *program, struct error *error)
+{
+    const struct service_options *options = &program->options;
+    struct admission_options settings = {.token_file = options->token_file,
+                                         .client_names = options->private_client_names,
+                                         .peers = options->private_peers};
+    if (admission_open(&settings, &program->private_admission, error) < 0)
+        return error_wrap(error, "private API");
+    settings = (struct admission_options){.token_file = options->api_token_file};
+    if (options->api_token_file &&
+        admission_open(&settings, &program->public_admission, error) < 0)
+        return error_wrap(error, "--api-token-file");
+    if (options->tls_certificate && tls_read(options->tls_certificate, options->tls_key, NULL,
+                                             &program->public_tls, error) < 0)
+        return error_wrap(error, "--tls-cert");
+    if (options->private_tls_certificate &&
+        tls_read(options->private_tls_certificate, options->private_tls_key,
+                 options->private_client_authority, &program->private_tls, error) < 0)
+        return error_wrap(error, "--private-tls-cert");
+    return 0;
+}
+
+/* Fails closed: what strangers can reach asks for a credential. */
+static int exposure_check(const struct service_options *options, struct error *error)
+{
+    if (!listener_is_local(options->listen) && !options->api_token_file &&
+        !options->listen_openly)
+        return error_set(
+            error, ERROR_CONFIG,
+            "--listen %s can be reached from other machines, and anybody could read "
+            "and erase users: give --api-token-file, or --listen-openly if somebody "
+            "else checks who calls",
+            options->listen);
+    return 0;
+}
+
 static int program_start(struct program *program, struct error *error)
 {
-    const char *token_file = program->options.token_file;
-    if (auth_open(token_file, &program->auth, error) < 0)
-        return error_wrap(error, "--token-file");
+    if (access_open(program, error) < 0)
+        return -1;
     if (guard_self_test(error) < 0 || listeners_open(program, error) < 0 ||
-        stores_open(program, error) < 0 || runtime_start(program, error) < 0)
+        exposure_check(&program->options, error) < 0 || stores_open(program, error) < 0 ||
+        runtime_start(program, error) < 0)
         return -1;
     return servers_start(program, error);
 }
@@ -174,7 +215,10 @@ static void program_stop(struct program *program)
         listener_close(program->public_socket);
     if (program->private_socket >= 0)
         listener_close(program->private_socket);
-    auth_close(program->auth);
+    admission_close(program->private_admission);
+    admission_close(program->public_admission);
+    tls_deinit(&program->private_tls);
+    tls_deinit(&program->public_tls);
 }
 
 /* Threads that are made from here on inherit the mask; only main hears signals. */
@@ -204,7 +248,7 @@ static int fail(const struct error *error)
 static int check(struct program *program, struct error *error)
 {
     const struct service_options *options = &program->options;
-    if (auth_open(options->token_file, &program->auth, error) < 0 ||
+    if (access_open(program, error) < 0 ||
         drivers_check_database(options->database, error) < 0 ||
         files_open_driver(program, error) < 0 ||
         drivers_probe_files(program->files, drivers_database_exists(options->database),
