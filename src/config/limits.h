@@ -5,15 +5,15 @@
 #define CONFIG_LIMITS_H
 
 /* HTTP. Bytes, but for counts and times. */
-#define LIMIT_HEAD_BYTES           (32 * 1024) /* request line and headers, and the reply's */
-#define LIMIT_JSON_BODY_BYTES      (64 * 1024)
-#define LIMIT_CONNECTIONS          2048
-#define LIMIT_CONNECTION_IDLE_S    60
-#define LIMIT_REPLY_BYTES          (64L * 1024 * 1024)
-#define LIMIT_PAGE_ITEMS           1000
-#define LIMIT_PAGE_ITEMS_PRESET    100
-#define LIMIT_JSON_DEPTH           32
-#define LIMIT_AVATAR_OPTION_BYTES  (64L * 1024 * 1024)
+#define LIMIT_HEAD_BYTES          (32 * 1024) /* request line and headers, and the reply's */
+#define LIMIT_JSON_BODY_BYTES     (64 * 1024)
+#define LIMIT_CONNECTIONS         2048
+#define LIMIT_CONNECTION_IDLE_S   60
+#define LIMIT_REPLY_BYTES         (64L * 1024 * 1024)
+#define LIMIT_PAGE_ITEMS          1000
+#define LIMIT_PAGE_ITEMS_PRESET   100
+#define LIMIT_JSON_DEPTH          32
+#define LIMIT_AVATAR_OPTION_BYTES (64L * 1024 * 1024)
 
 /* Operations that wait for a thread; one more is answered 503. */
 #define LIMIT_STORE_MAILBOX  4096
@@ -24,10 +24,10 @@
 #define LIMIT_IMAGES 64
 
 /* The sweep's bounds: see the contract. */
-#define LIMIT_SWEEP_ITEMS           10000
-#define LIMIT_SWEEP_ITEMS_PRESET    1000
-#define LIMIT_SWEEP_TIMEOUT_MS      300000
-#define LIMIT_SWEEP_TIMEOUT_LEAST_MS 1000
+#define LIMIT_SWEEP_ITEMS             10000
+#define LIMIT_SWEEP_ITEMS_PRESET      1000
+#define LIMIT_SWEEP_TIMEOUT_MS        300000
+#define LIMIT_SWEEP_TIMEOUT_LEAST_MS  1000
 #define LIMIT_SWEEP_TIMEOUT_PRESET_MS 25000
 
 /* A token file: longer is no token. */

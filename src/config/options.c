@@ -42,10 +42,10 @@ static void bound_format(const struct option *option, int64_t bound, char *text,
 static int number_set(const struct option *option, const char *value, int64_t *ret_number,
                       struct error *error)
 {
-    static const char *const forms[] = {
-        [OPTION_DURATION] = "a duration such as 250ms, 90s, 15m or 1h30m",
-        [OPTION_BYTES] = "a size such as 512, 64KiB or 5MiB",
-        [OPTION_INTEGER] = "a whole number"};
+    static const char *const forms[] = {[OPTION_DURATION] =
+                                            "a duration such as 250ms, 90s, 15m or 1h30m",
+                                        [OPTION_BYTES] = "a size such as 512, 64KiB or 5MiB",
+                                        [OPTION_INTEGER] = "a whole number"};
     int64_t number;
     int failed = option->type == OPTION_DURATION ? duration_parse(value, &number)
                  : option->type == OPTION_BYTES  ? bytes_parse(value, &number)

@@ -2,7 +2,8 @@
  * options: every option of a program, declared once in a table.
  *
  * From the table come the parser for flags and environment variables, the bounds, the help text
- * and the documentation. A flag wins over its environment variable, which wins over the default.
+ * and the documentation. A flag wins over its environment variable, which wins over the
+ * default.
  *
  *     users-service --delete-wait 2s     or     USERS_DELETE_WAIT=2s
  */
@@ -36,9 +37,9 @@ struct option_texts {
 struct option {
     const char *name; /* without the dashes */
     enum option_type type;
-    size_t offset;      /* of the member in the program's options struct */
-    const char *value;  /* what help calls the value: "PATH"; NULL for a flag */
-    const char *preset; /* default, as it would be typed; NULL: none */
+    size_t offset;       /* of the member in the program's options struct */
+    const char *value;   /* what help calls the value: "PATH"; NULL for a flag */
+    const char *preset;  /* default, as it would be typed; NULL: none */
     int64_t least, most; /* bounds of durations, bytes and integers */
     const char *choices; /* for OPTION_TEXT: "a|b|c", or NULL for anything */
     bool secret;         /* the value is never printed */

@@ -33,7 +33,8 @@ struct unit {
     int64_t factor;
 };
 
-/* Finds the unit that starts at `*at`, moves past it, and returns its place in `units`, or -1. */
+/* Finds the unit that starts at `*at`, moves past it, and returns its place in `units`, or -1.
+ */
 static int unit_read(const char **at, const struct unit *units, int count)
 {
     size_t length = 0;

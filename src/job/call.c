@@ -76,12 +76,16 @@ static void verdict_fail(struct call_verdict *verdict, int exit_code, const char
     va_end(arguments);
 }
 
-/* The envelope's message, if it can be shown: one line of bounded length without the secret. */
-static const char *message_of(const json_t *envelope, const char *secret)
+/* The envelope's message, if it can be shown: one line of bounded length without a secret. */
+static const char *message_of(const json_t *envelope, const char *const *secrets)
 {
     const char *message = json_string_value(json_object_get(envelope, "message"));
-    if (!message || strlen(message) > 200 || (*secret && strstr(message, secret)))
+    if (!message || strlen(message) > 200)
         return NULL;
+    for (; *secrets; secrets++) {
+        if (**secrets && strstr(message, *secrets))
+            return NULL;
+    }
     for (const char *at = message; *at; at++) {
         if (iscntrl((unsigned char)*at))
             return NULL;
@@ -120,11 +124,11 @@ static void result_read(const json_t *envelope, struct call_verdict *verdict)
 }
 
 /* A stream answers 200 before the work is done, so its last line is what says how it went. */
-static void stream_judge(const json_t *envelope, const char *secret,
+static void stream_judge(const json_t *envelope, const char *const *secrets,
                          struct call_verdict *verdict)
 {
     const char *status = json_string_value(json_object_get(envelope, "status"));
-    const char *message = message_of(envelope, secret);
+    const char *message = message_of(envelope, secrets);
     if (!status)
         verdict_fail(verdict, EX_SOFTWARE, "the answer ended without its last line");
     else if (strcmp(status, "ok") != 0)
@@ -133,9 +137,9 @@ static void stream_judge(const json_t *envelope, const char *secret,
 }
 
 static void status_judge(const struct http_response *response, const json_t *envelope,
-                         const char *secret, struct call_verdict *verdict)
+                         const char *const *secrets, struct call_verdict *verdict)
 {
-    const char *message = message_of(envelope, secret);
+    const char *message = message_of(envelope, secrets);
     if (response->status / 100 == 3)
         verdict_fail(verdict, EX_SOFTWARE,
                      "the call was answered with status %d: redirects are not followed",
@@ -145,23 +149,108 @@ static void status_judge(const struct http_response *response, const json_t *env
                      response->status, message ? ": " : "", message ? message : "");
 }
 
-void call_judge(const struct http_response *response, const char *secret,
-                struct call_verdict *ret_verdict)
+static bool status_in(const struct call_success *success, int status)
 {
-    *ret_verdict = (struct call_verdict){0};
+    return status >= 0 && status < 600 &&
+           success->statuses[status / CHAR_BIT] >> status % CHAR_BIT & 1;
+}
+
+/* Reads a status at `*at` and moves past it; -1 if there is none. */
+static int status_take(const char **at)
+{
+    int status = 0;
+    for (int i = 0; i < 3; i++) {
+        if (!isdigit((unsigned char)**at))
+            return -1;
+        status = status * 10 + (*(*at)++ - '0');
+    }
+    return status >= 100 && status < 600 ? status : -1;
+}
+
+int call_success_parse(const char *text, struct call_success *ret_success)
+{
+    struct call_success success = {{0}};
+    for (;;) {
+        int first = status_take(&text);
+        int last = first;
+        if (first >= 0 && *text == '-') {
+            text++;
+            last = status_take(&text);
+        }
+        if (first < 0 || last < first)
+            return -1;
+        for (int i = first; i <= last; i++) {
+            unsigned char *bits = &success.statuses[i / CHAR_BIT];
+            *bits = (unsigned char)(*bits | 1u << i % CHAR_BIT);
+        }
+        if (!*text) {
+            *ret_success = success;
+            return 0;
+        }
+        if (*text++ != ',')
+            return -1;
+    }
+}
+
+/*
+ * A sweep may be asked for twice, so whatever can pass is worth another try: no connection, no
+ * whole answer in time, and the statuses that say "later". What is refused stays refused.
+ */
+static bool may_be_retried(const struct http_response *response)
+{
+    switch (response->outcome) {
+    case HTTP_ANSWERED:
+        break;
+    case HTTP_UNREACHABLE:
+    case HTTP_TIMEOUT:
+    case HTTP_CUT:
+        return true;
+    case HTTP_TLS:
+    case HTTP_TOO_LARGE:
+    case HTTP_FAILED:
+        return false;
+    }
+    static const int later[] = {408, 425, 429, 500, 502, 503, 504};
+    for (size_t i = 0; i < sizeof later / sizeof *later; i++) {
+        if (response->status == later[i])
+            return true;
+    }
+    return false;
+}
+
+/* No service is waited for longer than this at its own word. */
+#define RETRY_AFTER_MAX_S 86400
+
+static void retry_judge(const struct http_response *response, struct call_verdict *verdict)
+{
+    int64_t after_s = response->retry_after_s;
+    verdict->retry = may_be_retried(response);
+    if (verdict->retry && after_s > 0)
+        verdict->retry_after_ms =
+            (after_s < RETRY_AFTER_MAX_S ? after_s : RETRY_AFTER_MAX_S) * 1000;
+}
+
+void call_judge(const struct http_response *response, const struct call_success *success,
+                const char *const *secrets, struct call_verdict *ret_verdict)
+{
+    *ret_verdict = (struct call_verdict){.status = response->status};
     if (response->outcome != HTTP_ANSWERED) {
         verdict_fail(ret_verdict, response->outcome == HTTP_TIMEOUT ? EX_TEMPFAIL : EX_SOFTWARE,
                      "the call was not answered: %s", response->text);
+        retry_judge(response, ret_verdict);
         return;
     }
     json_t *envelope = response->body.length
                            ? json_loadb(response->body.bytes, response->body.length,
                                         JSON_REJECT_DUPLICATES, NULL)
                            : NULL;
-    if (response->status / 100 != 2)
-        status_judge(response, envelope, secret, ret_verdict);
-    else if (http_response_is_type(response, HTTP_CONTENT_TYPE_NDJSON))
-        stream_judge(envelope, secret, ret_verdict);
+    if (!status_in(success, response->status)) {
+        status_judge(response, envelope, secrets, ret_verdict);
+        retry_judge(response, ret_verdict);
+    } else if (http_response_is_type(response, HTTP_CONTENT_TYPE_NDJSON)) {
+        stream_judge(envelope, secrets, ret_verdict);
+        ret_verdict->retry = ret_verdict->exit_code != 0;
+    }
     if (!ret_verdict->exit_code)
         result_read(envelope, ret_verdict);
     json_decref(envelope);

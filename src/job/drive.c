@@ -3,49 +3,46 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "http/client.h"
-#include "job/civil.h"
-#include "job/probe.h"
-#include "job/progress.h"
-#include "job/token.h"
+#include "job/seen.h"
+#include "job/work.h"
 
 #include <errno.h>
-#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/signalfd.h>
 #include <sys/timerfd.h>
-#include <sysexits.h>
 #include <unistd.h>
 
+/* The wall clock is read again at least this often, whatever the timers say. */
+#define LOOK_UP_MS 30000
+
+/* Far enough: the timer is only there to tell that the clock was set. */
+#define TIMER_SECONDS INT64_C(4000000000)
+
 struct drive {
-    const struct drive_settings *settings;
-    struct run run;
-    struct random random;
-    struct progress progress;
+    struct roster *roster; /* held */
     struct http_client *client;
-    int signals; /* signalfd */
-    int timer;   /* timerfd on the wall clock, which also tells when that is set */
-
-    /* The request under way; what the client borrows. */
-    struct http_request request;
-    struct http_response response;
-    char token[TOKEN_SIZE];
-    struct call_verdict verdict;
-    bool waited; /* the log says that the service is waited for */
+    struct progress progress;
+    struct seen *seen; /* NULL: nobody looks */
+    int signals;       /* signalfd */
+    int timer;         /* timerfd on the wall clock; -1: this system cannot tell */
+    struct work *works[2 * JOB_FILE_JOBS_MAX]; /* with those of an old roster that still run */
+    size_t count;
+    bool stopping;
+    bool hurried; /* told to stop twice: nothing is waited for */
+    int exit_code;
+    char reason[ERROR_TEXT_SIZE];
 };
-
-static struct run_now now_read(void)
-{
-    return (struct run_now){.boot_ms = clock_boot_ms(), .wall_ms = clock_wall_ms()};
-}
 
 static int signals_open(struct error *error)
 {
+    static const int taken[] = {SIGTERM, SIGINT, SIGHUP, SIGUSR1, SIGCHLD};
     sigset_t set;
     sigemptyset(&set);
-    sigaddset(&set, SIGTERM);
-    sigaddset(&set, SIGINT);
+    for (size_t i = 0; i < sizeof taken / sizeof *taken; i++)
+        sigaddset(&set, taken[i]);
     if (sigprocmask(SIG_BLOCK, &set, NULL) < 0)
         return error_set_errno(error, ERROR_INTERNAL, errno, "cannot block signals");
     /* A reader of our log that goes away must not end the job. */
@@ -56,307 +53,273 @@ static int signals_open(struct error *error)
                : error_set_errno(error, ERROR_INTERNAL, errno, "cannot wait for signals");
 }
 
-static int drive_open(struct drive *drive, const struct drive_settings *settings,
+static void timer_arm(int timer)
+{
+    struct itimerspec until = {.it_value = {.tv_sec = (time_t)TIMER_SECONDS}};
+    timerfd_settime(timer, TFD_TIMER_ABSTIME | TFD_TIMER_CANCEL_ON_SET, &until, NULL);
+}
+
+/* True if the wall clock was set since the last time; also after the machine slept. */
+static bool clock_was_set(const struct drive *drive)
+{
+    uint64_t expired;
+    if (drive->timer < 0 || read(drive->timer, &expired, sizeof expired) >= 0 ||
+        errno != ECANCELED)
+        return false;
+    timer_arm(drive->timer);
+    return true;
+}
+
+static int work_add(struct drive *drive, const struct roster_job *job)
+{
+    struct work *work = malloc(sizeof *work);
+    if (!work || drive->count == sizeof drive->works / sizeof *drive->works) {
+        free(work);
+        return -1;
+    }
+    work_init(work, drive->roster, job, drive->client, &drive->progress);
+    drive->works[drive->count++] = work;
+    return 0;
+}
+
+static void work_remove(struct drive *drive, size_t place)
+{
+    work_deinit(drive->works[place]);
+    free(drive->works[place]);
+    drive->works[place] = drive->works[--drive->count];
+}
+
+static int drive_open(struct drive *drive, struct roster *roster, bool terminal,
                       struct error *error)
 {
-    *drive = (struct drive){.settings = settings, .signals = -1, .timer = -1};
-    run_init(&drive->run, &settings->run);
-    progress_init(&drive->progress, settings->terminal);
-    random_fill(&drive->random, sizeof drive->random);
+    const char *listen = roster->program.listen;
+    *drive = (struct drive){.roster = roster_hold(roster), .signals = -1, .timer = -1};
+    progress_init(&drive->progress, terminal);
     drive->signals = signals_open(error);
-    if (drive->signals < 0)
+    if (drive->signals < 0 || http_client_open(&drive->client, error) < 0 ||
+        (listen && seen_open(listen, &drive->seen, error) < 0))
         return -1;
     drive->timer = timerfd_create(CLOCK_REALTIME, TFD_CLOEXEC | TFD_NONBLOCK);
-    if (drive->timer < 0)
-        return error_set_errno(error, ERROR_INTERNAL, errno, "cannot make a timer");
-    return http_client_open(&drive->client, error);
+    if (drive->timer >= 0)
+        timer_arm(drive->timer);
+    for (size_t i = 0; i < roster->count; i++) {
+        if (work_add(drive, &roster->jobs[i]) < 0)
+            return error_set(error, ERROR_NO_MEMORY, "no memory for the jobs");
+    }
+    return 0;
 }
 
 static void drive_close(struct drive *drive)
 {
+    while (drive->count)
+        work_remove(drive, drive->count - 1);
+    seen_close(drive->seen);
     http_client_close(drive->client);
-    http_response_deinit(&drive->response);
-    token_forget(drive->token);
+    roster_release(drive->roster);
     if (drive->timer >= 0)
         close(drive->timer);
     if (drive->signals >= 0)
         close(drive->signals);
 }
 
-/* True if a signal asks the job to stop. */
-static bool signal_take(struct drive *drive)
+static void all_tell(struct drive *drive, enum run_event_kind kind)
 {
-    struct signalfd_siginfo signal_info;
-    ssize_t got = read(drive->signals, &signal_info, sizeof signal_info);
-    if (got != (ssize_t)sizeof signal_info)
-        return false;
-    progress_clear(&drive->progress);
-    log_info("told to stop",
-             log_text("signal", signal_info.ssi_signo == SIGINT ? "SIGINT" : "SIGTERM"));
-    return true;
+    for (size_t i = 0; i < drive->count; i++)
+        work_tell(drive->works[i], kind);
 }
 
-static void request_start(struct drive *drive, const char *method, const char *url,
-                          const char *const *headers, size_t header_count, int64_t total_ms)
+static void stop(struct drive *drive)
 {
-    http_response_deinit(&drive->response);
-    drive->request.method = method;
-    drive->request.url = url;
-    drive->request.headers = headers;
-    drive->request.header_count = header_count;
-    drive->request.total_ms = total_ms > 0 ? total_ms : 1;
-    drive->request.connect_ms = drive->settings->connect_timeout_ms;
-    drive->request.ca_file = drive->settings->ca_file;
-    drive->request.owner = drive;
-    http_client_start(drive->client, &drive->request, &drive->response);
+    drive->hurried = drive->stopping;
+    drive->stopping = true;
+    all_tell(drive, RUN_STOPPED);
 }
 
-static void probe_start(struct drive *drive, const struct run_command *command)
+static struct work *work_find(const struct drive *drive, const char *name)
 {
-    drive->request = (struct http_request){.body_max = PROBE_BODY_MAX};
-    request_start(drive, "GET", drive->settings->health_url, NULL, 0,
-                  command->until_ms - clock_boot_ms());
-}
-
-/* A line of the answer as it arrives: the counts of this call so far, on top of the run's. */
-static bool line_receive(void *owner, const char *line, size_t length)
-{
-    struct drive *drive = owner;
-    struct call_counts counts;
-    if (!call_progress_read(line, length, &counts))
-        return false;
-    counts.attempted += drive->run.totals.attempted;
-    counts.deleted += drive->run.totals.deleted;
-    counts.failed += drive->run.totals.failed;
-    counts.blocked += drive->run.totals.blocked;
-    progress_show(&drive->progress, &counts, clock_boot_ms());
-    return true;
-}
-
-static int call_start(struct drive *drive, const struct run_command *command,
-                      struct error *error)
-{
-    const struct drive_settings *settings = drive->settings;
-    char authorization[TOKEN_SIZE + 32];
-    const char *headers[] = {authorization,
-                             "Accept: application/x-ndjson, application/json;q=0.9"};
-    struct buffer url;
-    if (token_read(settings->token_file, drive->token, error) < 0)
-        return -1;
-    buffer_init(&url, CALL_URL_MAX);
-    if (call_url(settings->fallback_url, settings->sweep_limit, settings->sweep_timeout_ms,
-                 command->cursor, &url) < 0) {
-        buffer_deinit(&url);
-        return error_set(error, ERROR_CONFIG, "the address of the call is too long");
+    for (size_t i = 0; i < drive->count; i++) {
+        if (!drive->works[i]->leaving && strcmp(drive->works[i]->job->options->name, name) == 0)
+            return drive->works[i];
     }
-    snprintf(authorization, sizeof authorization, "Authorization: Bearer %s", drive->token);
-    drive->request = (struct http_request){.body_max = CALL_BODY_MAX, .line = line_receive};
-    request_start(drive, "DELETE", url.bytes, headers, sizeof headers / sizeof *headers,
-                  command->until_ms - clock_boot_ms());
-    explicit_bzero(authorization, sizeof authorization);
-    buffer_deinit(&url);
-    return 0;
+    return NULL;
 }
 
-static struct run_event event_probed(struct drive *drive,
-                                     char ret_reason[static ERROR_TEXT_SIZE])
+/* True while a run of the job's old self goes on: the new one has to wait for it. */
+static bool is_held_up(const struct drive *drive, const char *name)
 {
-    bool healthy = probe_judge(&drive->response, ret_reason);
-    if (drive->run.state == RUN_AWAITING && !healthy && !drive->waited) {
-        log_warning("waiting for the service", log_text("reason", ret_reason));
-        drive->waited = true;
-    } else if (drive->run.state == RUN_AWAITING && healthy) {
-        log_info("service is healthy");
+    for (size_t i = 0; i < drive->count; i++) {
+        if (drive->works[i]->leaving && strcmp(drive->works[i]->job->options->name, name) == 0)
+            return true;
     }
-    return (struct run_event){.kind = RUN_PROBED, .healthy = healthy, .reason = ret_reason};
+    return false;
 }
 
-static void call_log(const struct drive *drive)
+/* Begins the jobs of the roster that do not run yet. */
+static void works_complete(struct drive *drive)
 {
-    const struct call_verdict *verdict = &drive->verdict;
-    const struct call_counts *counts = &verdict->counts;
-    if (verdict->exit_code)
-        log_warning("call failed", log_number("status", drive->response.status),
-                    log_text("reason", verdict->text));
-    else if (verdict->counted)
-        log_info("call finished", log_number("status", drive->response.status),
-                 log_number("attempted", counts->attempted),
-                 log_number("deleted", counts->deleted), log_number("failed", counts->failed),
-                 log_number("blocked", counts->blocked),
-                 log_number("remaining", counts->remaining),
-                 log_text("more", verdict->more ? "yes" : "no"));
-    else
-        log_info("call finished", log_number("status", drive->response.status));
-}
-
-static struct run_event event_called(struct drive *drive)
-{
-    call_judge(&drive->response, drive->token, &drive->verdict);
-    token_forget(drive->token);
-    progress_clear(&drive->progress);
-    call_log(drive);
-    return (struct run_event){.kind = RUN_CALLED, .verdict = &drive->verdict};
-}
-
-/* Goes on with the request until it is done, a signal comes, or the clock reads `until_ms`. */
-static enum run_event_kind request_wait(struct drive *drive, int64_t until_ms,
-                                        enum run_event_kind done)
-{
-    for (;;) {
-        int64_t left = until_ms - clock_boot_ms();
-        if (left <= 0)
-            return RUN_WOKEN;
-        switch (http_client_poll(drive->client, left, drive->signals)) {
-        case HTTP_DONE:
-            return done;
-        case HTTP_WOKEN:
-            if (signal_take(drive))
-                return RUN_STOPPED;
-            break;
-        case HTTP_RUNNING:
-            break;
-        }
+    for (size_t i = 0; i < drive->roster->count && !drive->stopping; i++) {
+        const struct roster_job *job = &drive->roster->jobs[i];
+        if (!work_find(drive, job->options->name) && !is_held_up(drive, job->options->name) &&
+            work_add(drive, job) < 0)
+            log_error("job not begun", log_text("job", job->options->name));
     }
 }
 
-/* What poll can take; who waits longer asks again. */
-static int64_t wait_bounded(int64_t left_ms)
+/* Jobs that say the same as before go on; the others end at their next rest and begin anew. */
+static void roster_change(struct drive *drive, struct roster *roster)
 {
-    return left_ms < 0 ? 0 : left_ms > 60000 ? 60000 : left_ms;
-}
-
-static enum run_event_kind pause_wait(struct drive *drive, int64_t until_ms)
-{
-    struct pollfd signals = {.fd = drive->signals, .events = POLLIN};
-    int64_t left;
-    while ((left = until_ms - clock_boot_ms()) > 0) {
-        if (poll(&signals, 1, (int)wait_bounded(left)) > 0 && signal_take(drive))
-            return RUN_STOPPED;
+    for (size_t i = 0; i < drive->count; i++) {
+        struct work *work = drive->works[i];
+        const struct roster_job *job = roster_find(roster, work->job->options->name);
+        if (!job || !roster_job_is_same(job, work->job))
+            work->leaving = true;
     }
-    return RUN_WOKEN;
+    roster_release(drive->roster);
+    drive->roster = roster;
+    log_info("jobs read again", log_number("jobs", (int64_t)roster->count));
 }
 
-/* Where the timer cannot be set (some sandboxes have half of it), the clock is read each
- * second. */
-static enum run_event_kind sleep_wait(struct drive *drive, int64_t until_ms)
-{
-    struct itimerspec until = {.it_value = {.tv_sec = (time_t)(until_ms / 1000),
-                                            .tv_nsec = (long)(until_ms % 1000) * 1000000}};
-    struct pollfd watched[] = {{.fd = drive->signals, .events = POLLIN},
-                               {.fd = drive->timer, .events = POLLIN}};
-    int failed = timerfd_settime(drive->timer, TFD_TIMER_ABSTIME | TFD_TIMER_CANCEL_ON_SET,
-                                 &until, NULL);
-    for (;;) {
-        int ready = poll(watched, 2, failed ? 1000 : -1);
-        if (clock_wall_ms() >= until_ms)
-            return RUN_WOKEN;
-        if (ready > 0 && watched[0].revents && signal_take(drive))
-            return RUN_STOPPED;
-        uint64_t expired;
-        if (ready > 0 && watched[1].revents &&
-            read(drive->timer, &expired, sizeof expired) < 0 && errno == ECANCELED)
-            return RUN_WOKEN; /* the clock was set */
-    }
-}
-
-static void run_log(const struct drive *drive)
-{
-    const struct run *run = &drive->run;
-    if (run->counted)
-        log_info("run finished", log_number("milliseconds", clock_boot_ms() - run->started_ms),
-                 log_number("attempted", run->totals.attempted),
-                 log_number("deleted", run->totals.deleted),
-                 log_number("failed", run->totals.failed),
-                 log_number("blocked", run->totals.blocked),
-                 log_number("remaining", run->totals.remaining),
-                 log_number("oldestPendingSeconds", run->oldest_pending_s));
-    else
-        log_info("run finished", log_number("milliseconds", clock_boot_ms() - run->started_ms));
-}
-
-/* After a call that was not the run's last one, a terminal keeps a bar in sight. */
-static void called_show(struct drive *drive)
-{
-    if (drive->verdict.exit_code)
-        return;
-    if (!drive->verdict.more)
-        run_log(drive);
-    else if (drive->progress.terminal)
-        progress_show(&drive->progress, &drive->run.totals, clock_boot_ms());
-}
-
-static void sleep_log(const struct drive *drive)
-{
-    const struct zone *zone = drive->settings->run.zone;
-    char at[CIVIL_TEXT_SIZE];
-    int64_t planned = drive->run.planned_s;
-    civil_format(planned, zone_offset_at(zone, planned), zone_is_utc(zone), at);
-    log_info("next run", log_text("at", at));
-}
-
-/* Begins what a command asks for and returns the event that it leads to. */
-static struct run_event command_carry_out(struct drive *drive,
-                                          const struct run_command *command,
-                                          char ret_reason[static ERROR_TEXT_SIZE])
+static void roster_reload(struct drive *drive)
 {
     struct error error = {0};
-    struct run_event event = {.kind = RUN_WOKEN};
-    switch (command->verb) {
-    case RUN_PROBE:
-        probe_start(drive, command);
-        event.kind = request_wait(drive, INT64_MAX, RUN_PROBED);
-        break;
-    case RUN_CALL:
-        if (call_start(drive, command, &error) < 0) {
-            drive->verdict = (struct call_verdict){.exit_code = error_exit_code(&error)};
-            snprintf(drive->verdict.text, sizeof drive->verdict.text, "%s", error.text);
-            return (struct run_event){.kind = RUN_CALLED, .verdict = &drive->verdict};
+    struct roster *roster;
+    progress_clear(&drive->progress);
+    if (!drive->roster->program.config || drive->roster->program.once)
+        log_warning("nothing to read again", log_text("reason", "there is no --config"));
+    else if (roster_open(&drive->roster->program, &roster, &error) < 0)
+        log_error("jobs not read again", log_text("reason", error.text));
+    else
+        roster_change(drive, roster);
+}
+
+static void signals_take(struct drive *drive)
+{
+    struct signalfd_siginfo taken;
+    while (read(drive->signals, &taken, sizeof taken) == (ssize_t)sizeof taken) {
+        switch (taken.ssi_signo) {
+        case SIGTERM:
+        case SIGINT:
+            progress_clear(&drive->progress);
+            log_info("told to stop",
+                     log_text("signal", taken.ssi_signo == SIGINT ? "SIGINT" : "SIGTERM"));
+            stop(drive);
+            break;
+        case SIGHUP:
+            roster_reload(drive);
+            break;
+        case SIGUSR1:
+            all_tell(drive, RUN_NUDGED);
+            break;
+        default: /* SIGCHLD: the works look for their children at each step */
+            break;
         }
-        event.kind = request_wait(drive, INT64_MAX, RUN_CALLED);
-        break;
-    case RUN_FINISH:
-        event.kind = request_wait(drive, command->until_ms, RUN_CALLED);
-        break;
-    case RUN_PAUSE:
-        event.kind = pause_wait(drive, command->until_ms);
-        break;
-    case RUN_SLEEP:
-        sleep_log(drive);
-        event.kind = sleep_wait(drive, command->until_ms);
-        break;
-    case RUN_EXIT:
-        break;
     }
-    if (event.kind == RUN_PROBED)
-        return event_probed(drive, ret_reason);
-    return event.kind == RUN_CALLED ? event_called(drive) : event;
+}
+
+/* A job that ended with a failure ends the program, unless all jobs run only once anyway. */
+static void exit_note(struct drive *drive, const struct work *work)
+{
+    if (!work->exit_code || drive->exit_code)
+        return;
+    drive->exit_code = work->exit_code;
+    snprintf(drive->reason, sizeof drive->reason, "%s", work->run.reason);
+    if (!drive->roster->program.once && !drive->stopping) {
+        drive->stopping = true;
+        all_tell(drive, RUN_STOPPED);
+    }
+}
+
+static void works_step(struct drive *drive, bool clock_set)
+{
+    for (size_t i = 0; i < drive->count; i++) {
+        work_step(drive->works[i], clock_set);
+        if (drive->works[i]->done)
+            exit_note(drive, drive->works[i]);
+    }
+    for (size_t i = drive->count; i-- > 0;) {
+        struct work *work = drive->works[i];
+        if (work->leaving && work_rests(work) && work_has_told(work))
+            work_remove(drive, i);
+    }
+    works_complete(drive);
+}
+
+static int64_t wait_ms(const struct drive *drive)
+{
+    int64_t due = INT64_MAX, now = clock_boot_ms();
+    for (size_t i = 0; i < drive->count; i++) {
+        int64_t own = work_due_ms(drive->works[i]);
+        due = own < due ? own : due;
+    }
+    int64_t most = drive->timer >= 0 ? LOOK_UP_MS : 1000;
+    return due <= now ? 0 : due - now < most ? due - now : most;
+}
+
+static void jobs_publish(struct drive *drive)
+{
+    static struct seen_job jobs[2 * JOB_FILE_JOBS_MAX];
+    size_t count = 0;
+    for (size_t i = 0; i < drive->count; i++) {
+        const struct work *work = drive->works[i];
+        const struct run *run = &work->run;
+        if (work->leaving)
+            continue;
+        struct seen_job *job = &jobs[count++];
+        *job = (struct seen_job){.name = work->job->options->name,
+                                 .awaiting = run->state == RUN_AWAITING,
+                                 .failures = run->failures,
+                                 .success_wall_ms = work->success_wall_ms,
+                                 .duration_ms = run->last.duration_ms,
+                                 .lateness_ms = run->last.lateness_ms,
+                                 .remaining = run->last.totals.remaining,
+                                 .oldest_pending_s = run->last.oldest_pending_s,
+                                 .deleted = work->deleted};
+        if (work->command.verb == RUN_SLEEP)
+            job->planned_wall_ms = work->command.until_ms;
+        memcpy(job->outcomes, run->outcomes, sizeof job->outcomes);
+    }
+    seen_publish(drive->seen, jobs, count, clock_boot_ms());
+}
+
+static bool is_over(const struct drive *drive)
+{
+    for (size_t i = 0; i < drive->count; i++) {
+        const struct work *work = drive->works[i];
+        if (!work->done || (!work_has_told(work) && !drive->hurried))
+            return false;
+    }
+    return true;
 }
 
 static int drive_loop(struct drive *drive)
 {
-    char reason[ERROR_TEXT_SIZE];
-    struct run_event event = {.kind = RUN_STARTED};
     for (;;) {
-        struct run_command command =
-            run_handle(&drive->run, &event, now_read(), &drive->random);
-        if (event.kind == RUN_CALLED)
-            called_show(drive);
-        if (command.verb == RUN_EXIT) {
-            progress_clear(&drive->progress);
-            if (command.exit_code)
-                log_error("job failed", log_number("exit", command.exit_code),
-                          log_text("reason", drive->run.reason));
-            return command.exit_code;
-        }
-        event = command_carry_out(drive, &command, reason);
+        bool clock_set = clock_was_set(drive);
+        signals_take(drive);
+        works_step(drive, clock_set);
+        if (drive->seen)
+            jobs_publish(drive);
+        if (is_over(drive))
+            break;
+        progress_refresh(&drive->progress);
+        int watched[] = {drive->signals, drive->timer};
+        http_client_poll(drive->client, wait_ms(drive), watched, drive->timer >= 0 ? 2 : 1);
     }
+    progress_clear(&drive->progress);
+    if (drive->exit_code)
+        log_error("job failed", log_number("exit", drive->exit_code),
+                  log_text("reason", drive->reason));
+    return drive->exit_code;
 }
 
-int drive_run(const struct drive_settings *settings, struct error *error)
+int drive_run(struct roster *roster, bool terminal, struct error *error)
 {
-    struct drive drive;
-    int result = drive_open(&drive, settings, error) < 0 ? -1 : drive_loop(&drive);
-    progress_clear(&drive.progress);
-    drive_close(&drive);
+    struct drive *drive = malloc(sizeof *drive);
+    if (!drive)
+        return error_set(error, ERROR_NO_MEMORY, "no memory for the jobs");
+    int result = drive_open(drive, roster, terminal, error) < 0 ? -1 : drive_loop(drive);
+    progress_clear(&drive->progress);
+    drive_close(drive);
+    free(drive);
     return result;
 }

@@ -9,18 +9,17 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-static int file_check(int file, const char *path, struct error *error)
+static int file_check(int file, const char *kind, const char *path, struct error *error)
 {
     struct stat status;
     if (fstat(file, &status) < 0)
-        return error_set_errno(error, ERROR_CONFIG, errno, "token file %s", path);
+        return error_set_errno(error, ERROR_CONFIG, errno, "%s file %s", kind, path);
     if (!S_ISREG(status.st_mode))
-        return error_set(error, ERROR_CONFIG, "token file %s: not a regular file", path);
+        return error_set(error, ERROR_CONFIG, "%s file %s: not a regular file", kind, path);
     if (status.st_mode & 077)
-        return error_set(
-            error, ERROR_CONFIG,
-            "token file %s: others than its user have access (mode %04o): chmod 600", path,
-            (unsigned)(status.st_mode & 07777));
+        return error_set(error, ERROR_CONFIG,
+                         "%s file %s: others than its user have access (mode %04o): chmod 600",
+                         kind, path, (unsigned)(status.st_mode & 07777));
     return 0;
 }
 
@@ -36,6 +35,27 @@ static int bytes_read(int file, char *bytes, size_t size, size_t *ret_length)
         *ret_length += (size_t)got;
     }
     return 0;
+}
+
+int token_file_read(const char *kind, const char *path, char *ret_bytes, size_t size,
+                    size_t *ret_length, struct error *error)
+{
+    *ret_length = 0;
+    int file = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+    if (file < 0)
+        return error_set_errno(error, ERROR_CONFIG, errno, "%s file %s: cannot be opened", kind,
+                               path);
+    int result = file_check(file, kind, path, error);
+    if (result == 0 && bytes_read(file, ret_bytes, size, ret_length) < 0)
+        result = error_set_errno(error, ERROR_CONFIG, errno, "%s file %s: cannot be read", kind,
+                                 path);
+    else if (result == 0 && *ret_length == size)
+        result = error_set(error, ERROR_CONFIG, "%s file %s: larger than %zu bytes", kind, path,
+                           size - 1);
+    close(file);
+    if (result < 0)
+        explicit_bzero(ret_bytes, size);
+    return result;
 }
 
 /* Cuts the blanks around the token off; false if what is left cannot be one. */
@@ -58,23 +78,14 @@ static bool token_trim(char *token, size_t length)
 int token_read(const char *path, char ret_token[static TOKEN_SIZE], struct error *error)
 {
     size_t length;
-    int file = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
-    if (file < 0)
-        return error_set_errno(error, ERROR_CONFIG, errno, "token file %s: cannot be opened",
-                               path);
-    int result = file_check(file, path, error);
-    if (result == 0 && bytes_read(file, ret_token, TOKEN_SIZE, &length) < 0)
-        result =
-            error_set_errno(error, ERROR_CONFIG, errno, "token file %s: cannot be read", path);
-    else if (result == 0 && length == TOKEN_SIZE)
-        result = error_set(error, ERROR_CONFIG, "token file %s: larger than %d bytes", path,
-                           TOKEN_SIZE - 1);
-    else if (result == 0 && !token_trim(ret_token, length))
+    if (token_file_read("token", path, ret_token, TOKEN_SIZE, &length, error) < 0)
+        return -1;
+    int result = 0;
+    if (!token_trim(ret_token, length))
         result = error_set(error, ERROR_CONFIG,
                            "token file %s: a token is one word of printable ASCII", path);
-    else if (result == 0 && !*ret_token)
+    else if (!*ret_token)
         result = error_set(error, ERROR_CONFIG, "token file %s: empty", path);
-    close(file);
     if (result < 0)
         token_forget(ret_token);
     return result;

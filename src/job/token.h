@@ -9,6 +9,8 @@
 
 #include "base/error.h"
 
+#include <stddef.h>
+
 /* Longest token, with its end. */
 #define TOKEN_SIZE 4097
 
@@ -18,6 +20,14 @@
  * or writable by others, or holds anything but printable ASCII without blanks.
  */
 int token_read(const char *path, char ret_token[static TOKEN_SIZE], struct error *error);
+
+/*
+ * Reads a whole file that holds a secret and that only its user may reach; `kind` is what
+ * messages call it ("token"). What fills all of `size` is too large. Returns 0, or -1 with
+ * ERROR_CONFIG.
+ */
+int token_file_read(const char *kind, const char *path, char *ret_bytes, size_t size,
+                    size_t *ret_length, struct error *error);
 
 /* Overwrites the token in a way that the compiler keeps. */
 void token_forget(char token[static TOKEN_SIZE]);

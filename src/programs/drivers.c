@@ -47,15 +47,16 @@ int drivers_check_database(const char *address, struct error *error)
 int drivers_open_files(const char *url, const char *faults, struct files_driver **ret_driver,
                        struct error *error)
 {
-    struct files_driver *driver;
+    struct files_driver *driver = NULL;
     int failed;
     if (strncmp(url, "file:", 5) == 0)
         failed = files_local_open(&(struct files_local_options){.url = url}, &driver, error);
     else if (strncmp(url, "s3:", 3) == 0)
         failed = files_s3_open(&(struct files_s3_options){.url = url}, &driver, error);
     else
-        failed = error_set(error, ERROR_USAGE,
-                           "\"%s\" is no file store: give file:///DIR or s3://BUCKET/PREFIX", url);
+        failed =
+            error_set(error, ERROR_USAGE,
+                      "\"%s\" is no file store: give file:///DIR or s3://BUCKET/PREFIX", url);
     if (!failed && faults && *faults)
         failed = files_faulty_open(driver, faults, &driver, error);
     if (!failed)
@@ -94,6 +95,6 @@ int drivers_probe_files(struct files *files, bool database_exists, int64_t timeo
     char class[FILES_CODE_SIZE];
     verdict_class_name(&op.answer, class, sizeof class);
     return error_set(error, ERROR_CONFIG,
-                     "the file store refuses (%s%s%s): check --files and its credentials", class,
-                     *op.answer.text ? ": " : "", op.answer.text);
+                     "the file store refuses (%s%s%s): check --files and its credentials",
+                     class, *op.answer.text ? ": " : "", op.answer.text);
 }

@@ -1,5 +1,4 @@
 """fallback-job as a program, against a server that answers from a script."""
-import json
 import os
 import pty
 import re
@@ -11,96 +10,10 @@ import time
 
 import pytest
 
-from support import job as job_program
 from support import ports, programs
+from support.job_cases import (Job, TOKEN, environment, event, events, expect, job, progress,  # noqa: F401
+                               server, swept, token_file)
 from support.scripted_server import (Cut, Endless, Hang, Lines, Raw, Reply, ScriptedServer)
-
-TOKEN = "t0ken-that-nobody-may-see"
-DONE = {"attempted": 0, "deleted": 0, "failed": 0, "blocked": 0, "remaining": 0, "scheduled": 0,
-        "more": False, "cursor": None, "oldestPendingSeconds": 0, "nextDueAt": None,
-        "breaker": "closed"}
-
-
-def swept(**changes):
-    return {"status": "ok", "data": {**DONE, **changes}}
-
-
-def progress(**counts):
-    return {"progress": {"attempted": 0, "deleted": 0, "failed": 0, "blocked": 0, "remaining": 0,
-                         **counts}}
-
-
-@pytest.fixture
-def server():
-    one = ScriptedServer()
-    one.on("GET", "/health", Reply(200, {"message": "I'm Alive"}))
-    one.on("DELETE", "/fallback", Reply(200, swept()))
-    yield one
-    one.close()
-
-
-@pytest.fixture
-def token_file(tmp_path):
-    path = tmp_path / "token"
-    path.write_text(TOKEN + "\n")
-    path.chmod(0o600)
-    return path
-
-
-@pytest.fixture
-def environment():
-    return job_program.environment()
-
-
-class Job:
-    """Runs fallback-job against the server; what it writes is checked for the token each time."""
-
-    def __init__(self, server, token_file, environment, folder):
-        self.server, self.token_file, self.environment = server, token_file, environment
-        self.folder = folder
-
-    def arguments(self, *more, schedule="* * * * *", once=True):
-        return [programs.program("fallback-job"), "run", "--health", self.server.url("/health"),
-                "--fallback", self.server.url("/fallback"), "--token-file", str(self.token_file),
-                *(["--once"] if once else ["--schedule", schedule]),
-                "--startup-timeout", "1s", *more]
-
-    def run(self, *more, timeout=30, environment=None, **options):
-        done = subprocess.run(self.arguments(*more, **options), stdin=subprocess.DEVNULL,
-                              capture_output=True, text=True, timeout=timeout, check=False,
-                              env={**self.environment, **(environment or {})})
-        assert TOKEN not in done.stdout + done.stderr
-        assert done.stdout == ""
-        return done
-
-    def start(self, *more, **options):
-        return programs.Process(self.arguments(*more, **options), self.folder / "errors",
-                                self.environment)
-
-
-@pytest.fixture
-def job(server, token_file, environment, tmp_path):
-    return Job(server, token_file, environment, tmp_path)
-
-
-def events(done):
-    """Every line of the log, which must all be JSON."""
-    text = done.stderr if isinstance(done.stderr, str) else done.stderr.read_text()
-    return [json.loads(line) for line in text.splitlines()]
-
-
-def event(done, name):
-    found = [line for line in events(done) if line["event"] == name]
-    assert found, f"no \"{name}\" in {done.stderr}"
-    return found[-1]
-
-
-def expect(done, code, reason=None):
-    assert done.returncode == code, done.stderr
-    if reason:
-        failed = event(done, "job failed")
-        assert failed["exit"] == code
-        assert reason in failed["reason"]
 
 
 # The good runs
@@ -175,7 +88,8 @@ def test_draws_a_bar_on_a_terminal(job, server):
         assert child.wait(20) == 0
     os.close(leader)
     text = seen.decode()
-    assert re.search(r"\r\x1b\[K\[#+\.+\] 50 deleted, 0 failed, 0 blocked, 50 left\r\x1b\[K", text)
+    assert re.search(r"\r\x1b\[K\[#+\.+\] 50 deleted, 0 failed, 0 blocked, 50 left(, \d+s to go)?\r\x1b\[K", text)
+    assert "\r\x1b[Krunning" in text
     assert "{" not in text and TOKEN not in text
 
 
@@ -363,7 +277,7 @@ def test_a_signal_ends_a_job_that_waits_for_health(job, server):
     assert child.stop(5) == 0
 
 
-def test_a_call_under_way_may_finish(job, server):
+def test_a_run_under_way_may_finish(job, server):
     answer = threading.Event()
 
     class Held(Reply):
@@ -371,15 +285,29 @@ def test_a_call_under_way_may_finish(job, server):
             answer.wait(20)
             super().give(connection, server)
 
-    server.on("DELETE", "/fallback", Held(200, swept(deleted=3, more=True, cursor="x")))
+    server.on("DELETE", "/fallback", Held(200, swept(deleted=3, more=True, cursor="x")),
+              Reply(200, swept(deleted=2)))
     child = job.start()
     server.wait_asked("DELETE")
     child.child.send_signal(signal.SIGTERM)
     programs.wait_for(lambda: "told to stop" in child.stderr.read_text(), what="the signal")
     answer.set()
     assert child.ends(5) == 0
-    assert event(child, "call finished")["deleted"] == 3
-    assert len(server.asked("DELETE")) == 1
+    finished = event(child, "run finished")
+    assert (finished["outcome"], finished["deleted"]) == ("ok", 5)
+    assert [request.query for request in server.asked("DELETE")] == ["", "cursor=x"]
+
+
+def test_a_run_that_has_no_end_in_sight_is_not_waited_for(job, server):
+    server.on("DELETE", "/fallback",
+              *[Reply(200, swept(deleted=1, more=True, cursor=str(i)), delay=0.2)
+                for i in range(1000)])
+    child = job.start("--stop-timeout", "1s")
+    server.wait_asked("DELETE", 2)
+    start = time.monotonic()
+    assert child.stop(5) == 0
+    assert time.monotonic() - start < 3
+    assert "run finished" not in child.stderr.read_text()
 
 
 def test_a_call_that_does_not_finish_is_broken_off(job, server):
@@ -445,7 +373,7 @@ def test_what_is_missing_is_named(environment, token_file):
 
 def test_options_that_contradict_are_refused(job):
     expect(job.run("--sweep-timeout", "1m", "--call-timeout", "1m"), 78, "--sweep-timeout")
-    expect(job.run("--ca-file", "/nonexistent.pem"), 78, "--ca-file")
+    expect(job.run("--ca", "/nonexistent.pem"), 78, "--ca")
 
 
 def test_options_come_from_the_environment_too(job, server):

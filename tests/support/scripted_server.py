@@ -20,6 +20,8 @@ class Request:
         self.path, _, self.query = self.target.partition("?")
         self.headers = {name.strip().lower(): value.strip()
                         for name, _, value in (line.partition(":") for line in lines if line)}
+        self.body = b""
+        self.at = time.monotonic()
 
 
 class Reply:
@@ -107,15 +109,22 @@ class Hang:
 
 
 class ScriptedServer:
-    def __init__(self, port=0, tls=None):
+    """On a port of 127.0.0.1, with `tls` over TLS, or on the unix socket `path`."""
+
+    def __init__(self, port=0, tls=None, path=None):
         self.routes = {}
         self.requests = []
         self.closing = threading.Event()
         self.left = threading.Event()
         self.lock = threading.Lock()
         self.tls = tls
-        self.listener = socket.create_server(("127.0.0.1", port))
-        self.port = self.listener.getsockname()[1]
+        if path:
+            self.listener = socket.socket(socket.AF_UNIX)
+            self.listener.bind(str(path))
+            self.listener.listen()
+        else:
+            self.listener = socket.create_server(("127.0.0.1", port))
+        self.port = 80 if path else self.listener.getsockname()[1]
         self.thread = threading.Thread(target=self.accept, daemon=True)
         self.thread.start()
 
@@ -165,7 +174,11 @@ class ScriptedServer:
             if not more:
                 return
             data += more
-        request = Request(data.partition(b"\r\n\r\n")[0])
+        head, _, body = data.partition(b"\r\n\r\n")
+        request = Request(head)
+        while len(body) < int(request.headers.get("content-length", 0)):
+            body += connection.recv(65536) or b"\0"
+        request.body = body
         with self.lock:
             self.requests.append(request)
             replies = self.routes.get((request.method, request.path), [Reply(404)])

@@ -54,7 +54,10 @@ static void judge(enum http_outcome outcome, int status, const char *type, const
     strcpy(response.text, outcome ? "why" : "");
     if (*body)
         assert_int_equal(buffer_append_text(&response.body, body), 0);
-    call_judge(&response, SECRET, ret_verdict);
+    struct call_success success;
+    const char *const secrets[] = {"", SECRET, NULL};
+    assert_int_equal(call_success_parse("200-299", &success), 0);
+    call_judge(&response, &success, secrets, ret_verdict);
     http_response_deinit(&response);
 }
 
@@ -130,6 +133,73 @@ static void call__judges_row_by_row(void **state)
                      rows[i].body, verdict.exit_code, verdict.counted, verdict.more,
                      verdict.text);
         assert_int_equal(*verdict.text != '\0', rows[i].exit_code != 0);
+    }
+}
+
+static void call__retries_only_what_can_pass(void **state)
+{
+    (void)state;
+    static const struct {
+        enum http_outcome outcome;
+        int status;
+        int64_t after_s, wait_ms;
+        bool retry;
+    } rows[] = {
+        {HTTP_ANSWERED, 200, 5, 0, false},
+        {HTTP_ANSWERED, 301, 5, 0, false},
+        {HTTP_ANSWERED, 400, 5, 0, false},
+        {HTTP_ANSWERED, 401, 0, 0, false},
+        {HTTP_ANSWERED, 403, 0, 0, false},
+        {HTTP_ANSWERED, 404, 0, 0, false},
+        {HTTP_ANSWERED, 408, 0, 0, true},
+        {HTTP_ANSWERED, 409, 0, 0, false},
+        {HTTP_ANSWERED, 425, 0, 0, true},
+        {HTTP_ANSWERED, 429, 7, 7000, true},
+        {HTTP_ANSWERED, 500, 0, 0, true},
+        {HTTP_ANSWERED, 501, 0, 0, false},
+        {HTTP_ANSWERED, 502, 0, 0, true},
+        {HTTP_ANSWERED, 503, 30, 30000, true},
+        {HTTP_ANSWERED, 503, 1 << 30, 86400000, true},
+        {HTTP_ANSWERED, 504, -1, 0, true},
+        {HTTP_UNREACHABLE, 0, 0, 0, true},
+        {HTTP_TIMEOUT, 0, 0, 0, true},
+        {HTTP_CUT, 200, 0, 0, true},
+        {HTTP_TLS, 0, 0, 0, false},
+        {HTTP_TOO_LARGE, 200, 0, 0, false},
+        {HTTP_FAILED, 0, 0, 0, false},
+    };
+    struct call_success success;
+    assert_int_equal(call_success_parse("200-299", &success), 0);
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        struct http_response response = {.outcome = rows[i].outcome,
+                                         .status = rows[i].status,
+                                         .retry_after_s = rows[i].after_s};
+        struct call_verdict verdict;
+        call_judge(&response, &success, (const char *const[]){NULL}, &verdict);
+        if (verdict.retry != rows[i].retry || verdict.retry_after_ms != rows[i].wait_ms)
+            fail_msg("row %zu", i);
+        assert_int_equal(verdict.status, rows[i].status);
+    }
+}
+
+static void call__takes_the_statuses_that_are_listed(void **state)
+{
+    (void)state;
+    static const char *const bad[] = {"",        "2",       "20",       "200,", ",200",
+                                      "200-",    "300-200", "099",      "600",  "200 204",
+                                      "200;204", "2000",    "200-299-", "all"};
+    struct call_success success;
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+        if (call_success_parse(bad[i], &success) == 0)
+            fail_msg("\"%s\" was taken", bad[i]);
+    }
+    assert_int_equal(call_success_parse("204,400-402,599", &success), 0);
+    for (int status = 0; status < 700; status++) {
+        struct http_response response = {.status = status};
+        struct call_verdict verdict;
+        call_judge(&response, &success, (const char *const[]){NULL}, &verdict);
+        bool good = status == 204 || (status >= 400 && status <= 402) || status == 599;
+        assert_int_equal(verdict.exit_code, good ? 0 : 70);
     }
 }
 
@@ -229,6 +299,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(call__url_adds_to_the_query),
         cmocka_unit_test(call__judges_row_by_row),
+        cmocka_unit_test(call__retries_only_what_can_pass),
+        cmocka_unit_test(call__takes_the_statuses_that_are_listed),
         cmocka_unit_test(call__reads_all_counts),
         cmocka_unit_test(call__bounds_the_cursor),
         cmocka_unit_test(call__passes_words_on_but_no_secret),

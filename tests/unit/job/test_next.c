@@ -387,12 +387,75 @@ static void next__is_bounded_in_time(void **state)
     zone_close(zone);
 }
 
+#define YEARS_FIRST INT64_C(1767225600) /* 2026-01-01 */
+#define YEARS_LAST  INT64_C(2082758400) /* 2036-01-01 */
+
+/* Does the schedule fire at this minute, which follows one that showed `previous`? */
+static bool minute_fires(const struct schedule *schedule, int64_t shown, int64_t previous,
+                         int64_t latest)
+{
+    int64_t from = shown;
+    if (!schedule->elapsed && shown <= latest)
+        return false; /* it was shown before */
+    if (!schedule->elapsed && shown - previous > 60 && shown - previous <= 3 * 3600 + 60)
+        from = (previous > latest ? previous : latest) + 60;
+    for (; from <= shown; from += 60) {
+        struct civil at = civil_from_seconds(from);
+        uint32_t days = schedule_month_days(schedule, at.year, at.month);
+        if (schedule->minutes >> at.second_of_day / 60 % 60 & 1 &&
+            schedule->hours >> at.second_of_day / 3600 & 1 &&
+            schedule->months >> at.month & 1 && days >> at.day & 1)
+            return true;
+    }
+    return false;
+}
+
+/* Every minute of ten years: each one that fires is found, in order, and no other. */
+static void next__finds_every_run_of_ten_years(void **state)
+{
+    (void)state;
+    static const char *const rows[][2] = {{"*/5 * * * *", "UTC"},
+                                          {"30 2 * * *", "Europe/Berlin"},
+                                          {"0 0 L * *", "America/New_York"},
+                                          {"15 1,2 15W * *", "Australia/Lord_Howe"},
+                                          {"0 9-17/2 * * mon-fri", "Asia/Kolkata"},
+                                          {"*/20 2 * * 7#1", "Europe/Berlin"},
+                                          {"0 0 29 2 *", "Pacific/Chatham"},
+                                          {"@hourly", "America/Havana"}};
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        struct schedule schedule;
+        struct zone *zone = NULL;
+        struct error error = {0};
+        assert_int_equal(schedule_parse(rows[i][0], &schedule, &error), 0);
+        assert_int_equal(zone_open(rows[i][1], &zone, &error), 0);
+        int64_t latest = INT64_MIN, previous = YEARS_FIRST - 86400, found = YEARS_FIRST;
+        int64_t runs = 0;
+        next_instant(&schedule, zone, YEARS_FIRST, &found);
+        for (int64_t at = YEARS_FIRST - 86400; at < YEARS_LAST; at += 60) {
+            int64_t shown = at + zone_offset_at(zone, at);
+            bool fires = at > YEARS_FIRST && minute_fires(&schedule, shown, previous, latest);
+            if (fires != (at == found))
+                fail_msg("\"%s\" in %s: %lld, found %lld", rows[i][0], rows[i][1],
+                         (long long)at, (long long)found);
+            if (fires) {
+                runs++;
+                assert_int_equal(next_instant(&schedule, zone, at, &found), 0);
+            }
+            latest = shown > latest ? shown : latest;
+            previous = shown;
+        }
+        assert_true(runs >= 2);
+        zone_close(zone);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(next__agrees_with_the_walking_oracle),
         cmocka_unit_test(next__keeps_to_the_named_cases),
         cmocka_unit_test(next__is_bounded_in_time),
+        cmocka_unit_test(next__finds_every_run_of_ten_years),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,7 +1,7 @@
 /*
- * The state machine under a virtual clock: each test plays events and looks at the commands.
+ * One run after another: each test plays events and looks at the commands.
  */
-#include "job/run.h"
+#include "run_play.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -11,118 +11,14 @@
 
 #include <cmocka.h>
 
-/* 2026-01-01T00:00:10Z */
-#define WALL_START INT64_C(1767225610000)
-#define MIDNIGHT   INT64_C(1767225600000)
-
-struct play {
-    struct run run;
-    struct schedule schedule;
-    struct zone *zone;
-    struct run_now now;
-    struct random random;
-    struct run_command command;
-};
-
-static void play_begin(struct play *play, const char *expression)
-{
-    struct error error = {0};
-    *play = (struct play){.now = {.boot_ms = 5000, .wall_ms = WALL_START}, .random = {1}};
-    assert_int_equal(zone_open("UTC", &play->zone, &error), 0);
-    if (expression)
-        assert_int_equal(schedule_parse(expression, &play->schedule, &error), 0);
-    run_init(&play->run, &(struct run_settings){.schedule = expression ? &play->schedule : NULL,
-                                                .zone = play->zone,
-                                                .startup_timeout_ms = 30000,
-                                                .health_timeout_ms = 5000,
-                                                .call_timeout_ms = 60000,
-                                                .run_timeout_ms = 600000,
-                                                .stop_timeout_ms = 10000});
-}
-
-static void play_end(struct play *play)
-{
-    zone_close(play->zone);
-}
-
-static void play_event(struct play *play, const struct run_event *event)
-{
-    play->command = run_handle(&play->run, event, play->now, &play->random);
-}
-
-static void play_kind(struct play *play, enum run_event_kind kind)
-{
-    play_event(play, &(struct run_event){.kind = kind});
-}
-
-static void play_probed(struct play *play, bool healthy)
-{
-    play_event(play, &(struct run_event){.kind = RUN_PROBED,
-                                         .healthy = healthy,
-                                         .reason = healthy ? "" : "down"});
-}
-
-static void play_called(struct play *play, const struct call_verdict *verdict)
-{
-    play_event(play, &(struct run_event){.kind = RUN_CALLED, .verdict = verdict});
-}
-
-static void play_pass(struct play *play, int64_t ms)
-{
-    play->now.boot_ms += ms;
-    play->now.wall_ms += ms;
-}
-
-/* Lets the time of a RUN_SLEEP or RUN_PAUSE pass. */
-static void play_wait(struct play *play)
-{
-    bool sleeping = play->command.verb == RUN_SLEEP;
-    play_pass(play,
-              play->command.until_ms - (sleeping ? play->now.wall_ms : play->now.boot_ms));
-    play_kind(play, RUN_WOKEN);
-}
-
-static void expect_exit(const struct play *play, int exit_code)
-{
-    assert_int_equal(play->command.verb, RUN_EXIT);
-    if (play->command.exit_code != exit_code)
-        fail_msg("exit code %d, not %d: %s", play->command.exit_code, exit_code,
-                 play->run.reason);
-    assert_int_equal(*play->run.reason == '\0', exit_code == 0);
-}
-
-/* Up to the first call of a job that runs once. */
-static void play_to_call(struct play *play)
-{
-    play_begin(play, NULL);
-    play_kind(play, RUN_STARTED);
-    assert_int_equal(play->command.verb, RUN_PROBE);
-    play_probed(play, true);
-    assert_int_equal(play->command.verb, RUN_CALL);
-    assert_string_equal(play->command.cursor, "");
-}
-
-static const struct call_verdict plain = {.exit_code = 0};
-
-static struct call_verdict counted(int64_t deleted, int64_t failed, const char *cursor)
-{
-    struct call_verdict verdict = {
-        .counted = true,
-        .counts = {.attempted = deleted + failed, .deleted = deleted, .failed = failed},
-        .more = cursor != NULL};
-    if (cursor)
-        strcpy(verdict.cursor, cursor);
-    return verdict;
-}
-
 static void run__once_probes_calls_and_ends(void **state)
 {
     (void)state;
     struct play play;
     play_to_call(&play);
     assert_int_equal(play.command.until_ms, play.now.boot_ms + 60000);
-    play_called(&play, &plain);
-    expect_exit(&play, 0);
+    play_called(&play, &play_plain);
+    play_expect_exit(&play, 0);
     play_end(&play);
 }
 
@@ -144,7 +40,7 @@ static void run__waits_for_the_service_at_start(void **state)
             play_wait(&play);
         }
     }
-    expect_exit(&play, 69);
+    play_expect_exit(&play, 69);
     assert_true(play.now.boot_ms - start >= 30000 && play.now.boot_ms - start <= 30500);
     assert_true(probes > 10 && probes < 60);
     assert_non_null(strstr(play.run.reason, "down"));
@@ -180,7 +76,7 @@ static void run__follows_the_schedule(void **state)
         play_probed(&play, true);
         assert_int_equal(play.command.verb, RUN_CALL);
         play_pass(&play, 2000);
-        play_called(&play, &plain);
+        play_called(&play, &play_plain);
     }
     play_end(&play);
 }
@@ -195,7 +91,7 @@ static void run__what_was_missed_meanwhile_is_not_made_up_for(void **state)
     play_wait(&play);
     play_probed(&play, true);
     play_pass(&play, 150000);
-    play_called(&play, &plain);
+    play_called(&play, &play_plain);
     assert_int_equal(play.command.verb, RUN_SLEEP);
     assert_int_equal(play.command.until_ms, MIDNIGHT + 4 * 60000);
     play_end(&play);
@@ -205,8 +101,8 @@ static void run__follows_the_cursor_and_probes_before_each_call(void **state)
 {
     (void)state;
     struct play play;
-    struct call_verdict first = counted(0, 3, "a"), second = counted(5, 0, "b"),
-                        third = counted(1, 1, NULL);
+    struct call_verdict first = play_counted(0, 3, "a"), second = play_counted(5, 0, "b"),
+                        third = play_counted(1, 1, NULL);
     play_to_call(&play);
     play_called(&play, &first);
     assert_int_equal(play.command.verb, RUN_PROBE);
@@ -218,9 +114,9 @@ static void run__follows_the_cursor_and_probes_before_each_call(void **state)
     assert_string_equal(play.command.cursor, "b");
     /* Judged over the whole run: the call that deleted nothing is no failure. */
     play_called(&play, &third);
-    expect_exit(&play, 0);
-    assert_int_equal(play.run.totals.deleted, 6);
-    assert_int_equal(play.run.totals.failed, 4);
+    play_expect_exit(&play, 0);
+    assert_int_equal(play.run.last.totals.deleted, 6);
+    assert_int_equal(play.run.last.totals.failed, 4);
     play_end(&play);
 }
 
@@ -228,7 +124,7 @@ static void run__a_new_run_begins_without_a_cursor(void **state)
 {
     (void)state;
     struct play play;
-    struct call_verdict more = counted(1, 0, "a"), last = counted(2, 0, NULL);
+    struct call_verdict more = play_counted(1, 0, "a"), last = play_counted(2, 0, NULL);
     play_begin(&play, "* * * * *");
     play_kind(&play, RUN_STARTED);
     play_probed(&play, true);
@@ -239,7 +135,7 @@ static void run__a_new_run_begins_without_a_cursor(void **state)
         play_called(&play, &more);
         play_probed(&play, true);
         play_called(&play, &last);
-        assert_int_equal(play.run.totals.deleted, 3);
+        assert_int_equal(play.run.last.totals.deleted, 3);
     }
     play_end(&play);
 }
@@ -248,12 +144,12 @@ static void run__a_cursor_that_stands_still_fails(void **state)
 {
     (void)state;
     struct play play;
-    struct call_verdict again = counted(1, 0, "a");
+    struct call_verdict again = play_counted(1, 0, "a");
     play_to_call(&play);
     play_called(&play, &again);
     play_probed(&play, true);
     play_called(&play, &again);
-    expect_exit(&play, 70);
+    play_expect_exit(&play, 70);
     play_end(&play);
 }
 
@@ -264,14 +160,14 @@ static void run__cursors_without_end_run_out_of_time(void **state)
     int calls = 0;
     play_to_call(&play);
     while (play.command.verb == RUN_CALL && calls < 1000) {
-        struct call_verdict next = counted(1, 0, calls++ % 2 ? "a" : "b");
+        struct call_verdict next = play_counted(1, 0, calls++ % 2 ? "a" : "b");
         assert_true(play.command.until_ms <= play.run.deadline_ms);
         play_pass(&play, 7000);
         play_called(&play, &next);
         if (play.command.verb == RUN_PROBE)
             play_probed(&play, true);
     }
-    expect_exit(&play, 75);
+    play_expect_exit(&play, 75);
     assert_int_equal(calls, 86); /* 600 s of 7 s each */
     play_end(&play);
 }
@@ -285,7 +181,7 @@ static void run__an_unhealthy_service_before_a_call_fails_at_once(void **state)
     play_probed(&play, true);
     play_wait(&play);
     play_probed(&play, false);
-    expect_exit(&play, 69);
+    play_expect_exit(&play, 69);
     play_end(&play);
 }
 
@@ -298,7 +194,7 @@ static void run__a_failed_call_ends_with_its_own_code(void **state)
         struct call_verdict failed = {.exit_code = codes[i], .text = "why"};
         play_to_call(&play);
         play_called(&play, &failed);
-        expect_exit(&play, codes[i]);
+        play_expect_exit(&play, codes[i]);
         assert_string_equal(play.run.reason, "why");
         play_end(&play);
     }
@@ -321,7 +217,7 @@ static void run__judges_progress(void **state)
     };
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         struct play play;
-        struct call_verdict verdict = counted(rows[i].deleted, rows[i].failed, NULL);
+        struct call_verdict verdict = play_counted(rows[i].deleted, rows[i].failed, NULL);
         verdict.counts.blocked = rows[i].blocked;
         verdict.oldest_pending_s = rows[i].oldest_s;
         play_to_call(&play);
@@ -330,7 +226,7 @@ static void run__judges_progress(void **state)
         play_called(&play, &verdict);
         if (play.command.exit_code != rows[i].exit_code)
             fail_msg("row %zu", i);
-        expect_exit(&play, rows[i].exit_code);
+        play_expect_exit(&play, rows[i].exit_code);
         play_end(&play);
     }
 }
@@ -342,7 +238,7 @@ static void run__stops_at_once_when_nothing_is_called(void **state)
     play_begin(&play, "* * * * *");
     play_kind(&play, RUN_STARTED);
     play_kind(&play, RUN_STOPPED);
-    expect_exit(&play, 0);
+    play_expect_exit(&play, 0);
     play_end(&play);
 
     play_begin(&play, "* * * * *");
@@ -350,26 +246,63 @@ static void run__stops_at_once_when_nothing_is_called(void **state)
     play_probed(&play, true);
     assert_int_equal(play.command.verb, RUN_SLEEP);
     play_kind(&play, RUN_STOPPED);
-    expect_exit(&play, 0);
+    play_expect_exit(&play, 0);
     play_end(&play);
 }
 
-static void run__lets_a_call_finish_when_stopped(void **state)
+static void run__a_run_may_end_when_stopped(void **state)
 {
     (void)state;
-    struct call_verdict more = counted(1, 0, "a");
-    /* The call ends, its time ends, or a second signal comes. */
-    for (int i = 0; i < 3; i++) {
+    struct call_verdict more = play_counted(1, 0, "a"), last = play_counted(2, 0, NULL);
+    struct play play;
+    play_to_call(&play);
+    int64_t until_ms = play.now.boot_ms + 10000;
+    play_kind(&play, RUN_STOPPED);
+    assert_int_equal(play.command.verb, RUN_FINISH);
+    assert_int_equal(play.command.until_ms, until_ms);
+    play_pass(&play, 6000);
+    play_called(&play, &more);
+    assert_int_equal(play.command.verb, RUN_PROBE);
+    assert_int_equal(play.command.until_ms, until_ms);
+    play_probed(&play, true);
+    assert_int_equal(play.command.verb, RUN_CALL);
+    assert_int_equal(play.command.until_ms, until_ms);
+    play_called(&play, &last);
+    play_expect_exit(&play, 0);
+    assert_true(play.command.ended);
+    assert_int_equal(play.run.last.totals.deleted, 3);
+    play_end(&play);
+}
+
+static void run__a_stopped_job_ends_well_in_any_case(void **state)
+{
+    (void)state;
+    struct call_verdict more = play_counted(1, 0, "a"), none = play_counted(0, 1, NULL);
+    struct call_verdict failed = {.exit_code = 70, .text = "why", .retry = true};
+    for (int i = 0; i < 7; i++) {
         struct play play;
         play_to_call(&play);
+        play.run.settings.retries = 3;
         play_kind(&play, RUN_STOPPED);
-        assert_int_equal(play.command.verb, RUN_FINISH);
-        assert_int_equal(play.command.until_ms, play.now.boot_ms + 10000);
         if (i == 0)
-            play_called(&play, &more);
+            play_kind(&play, RUN_WOKEN);
+        else if (i == 1)
+            play_kind(&play, RUN_STOPPED);
+        else if (i == 2)
+            play_called(&play, &failed);
+        else if (i == 3)
+            play_pass(&play, 10000), play_called(&play, &more);
+        else if (i == 4)
+            play_called(&play, &none);
         else
-            play_kind(&play, i == 1 ? RUN_WOKEN : RUN_STOPPED);
-        expect_exit(&play, 0);
+            play_called(&play, &more);
+        if (i == 5)
+            play_probed(&play, false);
+        else if (i == 6)
+            play_kind(&play, RUN_STOPPED);
+        assert_int_equal(play.command.verb, RUN_EXIT);
+        assert_int_equal(play.command.exit_code, 0);
+        assert_int_equal(play.command.ended, i == 4);
         play_end(&play);
     }
 }
@@ -431,7 +364,7 @@ static void run__a_fixed_time_is_not_repeated_by_a_clock_put_back(void **state)
         play_wait(&play);
         play_probed(&play, true);
         play.now.wall_ms -= 3600000; /* 11:00 */
-        play_called(&play, &plain);
+        play_called(&play, &play_plain);
         assert_int_equal(play.command.verb, RUN_SLEEP);
         assert_int_equal(play.command.until_ms, MIDNIGHT + rows[i].next_ms);
         play_end(&play);
@@ -454,7 +387,8 @@ int main(void)
         cmocka_unit_test(run__a_failed_call_ends_with_its_own_code),
         cmocka_unit_test(run__judges_progress),
         cmocka_unit_test(run__stops_at_once_when_nothing_is_called),
-        cmocka_unit_test(run__lets_a_call_finish_when_stopped),
+        cmocka_unit_test(run__a_run_may_end_when_stopped),
+        cmocka_unit_test(run__a_stopped_job_ends_well_in_any_case),
         cmocka_unit_test(run__a_clock_that_is_set_moves_the_plan),
         cmocka_unit_test(run__a_fixed_time_is_not_repeated_by_a_clock_put_back),
     };
