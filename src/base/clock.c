@@ -31,6 +31,6 @@ void clock_format_utc(int64_t wall_ms, char ret_text[static CLOCK_TEXT_SIZE])
     struct tm parts = {0};
     gmtime_r(&seconds, &parts);
     snprintf(ret_text, CLOCK_TEXT_SIZE, "%04d-%02d-%02dT%02d:%02d:%02d.%03dZ",
-             parts.tm_year + 1900, parts.tm_mon + 1, parts.tm_mday, parts.tm_hour,
-             parts.tm_min, parts.tm_sec, (int)milliseconds);
+             parts.tm_year + 1900, parts.tm_mon + 1, parts.tm_mday, parts.tm_hour, parts.tm_min,
+             parts.tm_sec, (int)milliseconds);
 }

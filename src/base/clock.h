@@ -2,8 +2,8 @@
  * clock: the three times of this project.
  *
  * Deadlines inside the process come from the boot-time clock, which goes on while the machine
- * sleeps and never steps. The wall clock is for people and for log lines. Times in database rows
- * come from the database. All in milliseconds; wall times since 1970-01-01 UTC.
+ * sleeps and never steps. The wall clock is for people and for log lines. Times in database
+ * rows come from the database. All in milliseconds; wall times since 1970-01-01 UTC.
  */
 #ifndef BASE_CLOCK_H
 #define BASE_CLOCK_H

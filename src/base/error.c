@@ -38,7 +38,8 @@ int error_wrap(struct error *error, const char *format, ...)
     return -1;
 }
 
-int error_set_errno(struct error *error, enum error_class class, int code, const char *format, ...)
+int error_set_errno(struct error *error, enum error_class class, int code, const char *format,
+                    ...)
 {
     if (!error)
         return -1;

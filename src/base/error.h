@@ -1,5 +1,6 @@
 /*
- * error: what went wrong, carried from where it happened to the one place that logs or answers it.
+ * error: what went wrong, carried from where it happened to the one place that logs or answers
+ * it.
  *
  * A function that can fail returns 0, or -1 with the error filled in. The text is one line that
  * says what is wrong and what to do; a caller adds its own context in front with error_wrap.
@@ -26,7 +27,8 @@ struct error {
     char text[ERROR_TEXT_SIZE];
 };
 
-/* Fills `error` (NULL is allowed) from a printf format; returns -1, so that it can be returned. */
+/* Fills `error` (NULL is allowed) from a printf format; returns -1, so that it can be returned.
+ */
 int error_set(struct error *error, enum error_class class, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
@@ -35,8 +37,8 @@ int error_wrap(struct error *error, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 
 /* error_set for a failed system call: appends ": " and the words for the errno value `code`. */
-int error_set_errno(struct error *error, enum error_class class, int code, const char *format, ...)
-    __attribute__((format(printf, 4, 5)));
+int error_set_errno(struct error *error, enum error_class class, int code, const char *format,
+                    ...) __attribute__((format(printf, 4, 5)));
 
 /* The exit code (sysexits) of a program that ends with `error`. */
 int error_exit_code(const struct error *error);

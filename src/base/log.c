@@ -45,7 +45,7 @@ static int field_append_json(struct buffer *line, const struct log_field *field)
 static bool text_is_plain(const char *text)
 {
     for (; *text; text++) {
-        if ((unsigned char)*text < ' ' || *text == 0x7f)
+        if ((unsigned char)*text < ' ')
             return false;
     }
     return true;

@@ -45,7 +45,8 @@ void mailbox_post_reserved(struct mailbox *mailbox, struct message *message);
 /* Reserve and post in one; false, with nothing posted, if the mailbox is full. */
 bool mailbox_post(struct mailbox *mailbox, struct message *message);
 
-/* Posts past the capacity: for messages whose number their owner bounds otherwise. Never fails. */
+/* Posts past the capacity: for messages whose number their owner bounds otherwise. Never fails.
+ */
 void mailbox_post_always(struct mailbox *mailbox, struct message *message);
 
 /* Wakes the reader without a message. Never fails, never waits. */

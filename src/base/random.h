@@ -9,7 +9,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* Fills `bytes` from the kernel's generator. Cannot fail once the kernel is up; aborts if it does. */
+/* Fills `bytes` from the kernel's generator. Cannot fail once the kernel is up; aborts if it
+ * does. */
 void random_fill(void *bytes, size_t length);
 
 struct random {

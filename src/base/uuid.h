@@ -10,7 +10,8 @@
 /* 36 characters and the end. */
 #define UUID_TEXT_SIZE 37
 
-/* Makes a new one from the wall clock and the kernel's randomness, in lower case. Any thread. */
+/* Makes a new one from the wall clock and the kernel's randomness, in lower case. Any thread.
+ */
 void uuid_generate(char ret_text[static UUID_TEXT_SIZE]);
 
 /*

@@ -128,9 +128,8 @@ static void engine__drops_held_answers_when_their_lease_is_over(void **state)
 
 static struct identity_check check_begin(const char *known_store)
 {
-    struct identity_check check = {.timeout_ms = 1000,
-                                   .database_id = DATABASE,
-                                   .fresh_store_id = WORLD_STORE};
+    struct identity_check check = {
+        .timeout_ms = 1000, .database_id = DATABASE, .fresh_store_id = WORLD_STORE};
     strcpy(check.store_id, known_store);
     assert_int_equal(identity_check_begin(&check, 0), IDENTITY_STEP_FILES);
     assert_int_equal(check.files.verb, FILES_IDENTITY_READ);

@@ -267,8 +267,8 @@ static void sweep__says_so_when_the_database_fails(void **state)
 static void sweep__cursor_is_read_back_or_refused(void **state)
 {
     (void)state;
-    static const char *const bad[] = {"x", "~", "12", "~avatars/1", "0~k", "-1~k", "12avatars/",
-                                      "99999999999999999999~k"};
+    static const char *const bad[] = {"x",   "~",    "12",         "~avatars/1",
+                                      "0~k", "-1~k", "12avatars/", "99999999999999999999~k"};
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
         assert_int_equal(sweep_cursor_parse(bad[i], &sweep), -1);
     assert_int_equal(sweep_cursor_parse("12~avatars/1~2", &sweep), 0);

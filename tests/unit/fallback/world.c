@@ -54,7 +54,8 @@ static struct world_row *row_find(struct world *world, const char *key)
     return NULL;
 }
 
-static bool row_is_claimable(const struct world_row *row, const struct claim *claim, int64_t now)
+static bool row_is_claimable(const struct world_row *row, const struct claim *claim,
+                             int64_t now)
 {
     int64_t untouched = claim->untouched_since ? claim->untouched_since : now;
     const struct deletion *deletion = &row->deletion;
@@ -65,7 +66,8 @@ static bool row_is_claimable(const struct world_row *row, const struct claim *cl
         return deletion->due_at <= now || (deletion->state == DELETION_PENDING &&
                                            deletion->due_at <= now + claim->horizon_ms);
     case CLAIM_SWEEP:
-        return deletion->state == DELETION_PENDING && deletion->created_at <= claim->created_until &&
+        return deletion->state == DELETION_PENDING &&
+               deletion->created_at <= claim->created_until &&
                strcmp(deletion->key, claim->after_key) > 0;
     case CLAIM_PROBES:
         return deletion->state == DELETION_BLOCKED;
@@ -97,7 +99,8 @@ static bool row_is_probe(const struct world *world, const struct world_row *row,
         const struct world_row *other = &world->rows[i];
         if (other != row && row_is_claimable(other, claim, now) &&
             strcmp(other->deletion.error_class, row->deletion.error_class) == 0 &&
-            (other->tried_at < row->tried_at || (other->tried_at == row->tried_at && other < row)))
+            (other->tried_at < row->tried_at ||
+             (other->tried_at == row->tried_at && other < row)))
             return false;
     }
     return true;
@@ -129,7 +132,8 @@ static void confirmation_apply(struct world *world, struct confirmation *item,
     struct world_row *row = row_find(world, item->row->key);
     item->applied = item->finished = item->user_gone = false;
     bool final = deletion_is_final(item->row);
-    if (!row || (row->deletion.claim != item->row->claim && !(item->outcome == CONFIRM_DONE && final)))
+    if (!row ||
+        (row->deletion.claim != item->row->claim && !(item->outcome == CONFIRM_DONE && final)))
         return;
     item->applied = true;
     row->leased_until = row->tried_at = now;
@@ -232,7 +236,8 @@ static void delete_begin(struct world *world, struct files_op *op)
         world->largest_page = (int64_t)op->count;
     if (op->deadline_ms - world->now < world->deadline_margin_least)
         world->deadline_margin_least = op->deadline_ms - world->now;
-    event_add(world, (struct world_event){.at = world->now + world->provider_takes, .files = op});
+    event_add(world,
+              (struct world_event){.at = world->now + world->provider_takes, .files = op});
 }
 
 static void commands_carry(struct world *world)
@@ -378,11 +383,13 @@ void world_sweep(struct world *world, struct sweep *sweep, int64_t limit, int64_
     sweep->deadline_ms = world->now + timeout;
     world->swept = NULL;
     engine_swept(world->engine, world->now, sweep);
-    for (int64_t until = world->now; !world->swept && until <= sweep->deadline_ms + 1000; until++)
+    for (int64_t until = world->now; !world->swept && until <= sweep->deadline_ms + 1000;
+         until++)
         world_run(world, until);
 }
 
-void world_hand(struct world *world, struct waiter *waiter, const char *subject, const char *key)
+void world_hand(struct world *world, struct waiter *waiter, const char *subject,
+                const char *key)
 {
     struct repository_keys keys = {0};
     bool added = repository_keys_add(&keys, key);

@@ -8,12 +8,12 @@
 
 #include "fallback/engine.h"
 
-#define WORLD_STORE   "11111111-1111-7111-8111-111111111111"
-#define WORLD_USER    "22222222-2222-7222-8222-222222222222"
-#define WORLD_SECOND  1000LL
-#define WORLD_MINUTE  (60 * WORLD_SECOND)
-#define WORLD_HOUR    (60 * WORLD_MINUTE)
-#define WORLD_DAY     (24 * WORLD_HOUR)
+#define WORLD_STORE  "11111111-1111-7111-8111-111111111111"
+#define WORLD_USER   "22222222-2222-7222-8222-222222222222"
+#define WORLD_SECOND 1000LL
+#define WORLD_MINUTE (60 * WORLD_SECOND)
+#define WORLD_HOUR   (60 * WORLD_MINUTE)
+#define WORLD_DAY    (24 * WORLD_HOUR)
 /* What the database's clock says more than the engine's. */
 #define WORLD_DATABASE_AHEAD 1700000000000LL
 
@@ -32,7 +32,7 @@ struct world {
 
     struct world_row *rows;
     size_t row_count;
-    bool claims_fail;   /* the answer to a claim's COMMIT is lost */
+    bool claims_fail; /* the answer to a claim's COMMIT is lost */
     bool confirms_fail;
     int64_t claim_takes; /* milliseconds */
 
@@ -47,7 +47,7 @@ struct world {
     int64_t largest_page, deadline_margin_least;
 
     enum identity_verdict identity;
-    bool identity_hangs; /* looks are not answered until world_identity_answer */
+    bool identity_hangs;    /* looks are not answered until world_identity_answer */
     int64_t reopened_since; /* 0: nothing was reopened */
 
     int64_t marked_finished;
@@ -81,7 +81,8 @@ void world_run(struct world *world, int64_t until);
 void world_sweep(struct world *world, struct sweep *sweep, int64_t limit, int64_t timeout);
 
 /* Registers a waiter and hands over `key`, as a request does. */
-void world_hand(struct world *world, struct waiter *waiter, const char *subject, const char *key);
+void world_hand(struct world *world, struct waiter *waiter, const char *subject,
+                const char *key);
 
 /* Answers the look that hangs. */
 void world_identity_answer(struct world *world);

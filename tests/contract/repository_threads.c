@@ -1,0 +1,116 @@
+/* The store thread over the driver: many that write and read at once, each answered once. */
+#include "contract/repository_support.h"
+
+#include <pthread.h>
+#include <semaphore.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#define WRITERS 4
+#define USERS   50
+#define MAILBOX 16
+
+static struct repository *repository;
+
+struct writer {
+    pthread_t thread;
+    sem_t answered;
+    int place, refused;
+};
+
+static void on_done(struct repository_op *op)
+{
+    sem_post(&((struct writer *)op->owner)->answered);
+}
+
+static enum repository_outcome carry_out(struct writer *writer, struct repository_op *op)
+{
+    op->done = on_done;
+    op->owner = writer;
+    while (!repository_submit(repository, op)) {
+        writer->refused++;
+        sched_yield();
+    }
+    while (sem_wait(&writer->answered) != 0)
+        continue;
+    return op->outcome;
+}
+
+static void op_fill(struct repository_op *op, enum repository_verb verb, const char *id)
+{
+    *op = (struct repository_op){.verb = verb, .if_version = -1};
+    snprintf(op->id, sizeof op->id, "%s", id);
+    snprintf(op->user.id, sizeof op->user.id, "%s", id);
+    snprintf(op->key, sizeof op->key, "avatars/%s", id);
+    snprintf(op->store_id, sizeof op->store_id, "%s", STORE);
+    op->guard_ms = GUARD_MS;
+    if (verb != AVATAR_ATTACH)
+        return;
+    snprintf(op->user.avatar.key, sizeof op->user.avatar.key, "avatars/%s", id);
+    snprintf(op->user.avatar.store_id, sizeof op->user.avatar.store_id, "%s", STORE);
+}
+
+/* What was answered can be read at once, on any thread. */
+static void *writer_run(void *argument)
+{
+    struct writer *writer = argument;
+    struct repository_op *op = malloc(sizeof *op);
+    uintptr_t wrong = op ? 0 : 1;
+    for (int i = 0; op && i < USERS; i++) {
+        static const struct {
+            enum repository_verb verb;
+            enum repository_outcome expected;
+        } steps[] = {{USER_ADD, REPOSITORY_OK},       {USER_GET, REPOSITORY_OK},
+                     {GUARD_ADD, REPOSITORY_OK},      {AVATAR_ATTACH, REPOSITORY_OK},
+                     {USER_MARK, REPOSITORY_PENDING}, {USER_GET, REPOSITORY_NOT_FOUND}};
+        char id[UUID_TEXT_SIZE];
+        snprintf(id, sizeof id, "01900000-0000-7000-8000-%06d%06d", writer->place, i);
+        for (size_t step = 0; step < COUNT_OF(steps); step++) {
+            op_fill(op, steps[step].verb, id);
+            if (steps[step].verb == USER_GET)
+                repository_read(repository, op);
+            else
+                carry_out(writer, op);
+            if (op->outcome != steps[step].expected) {
+                print_error("verb %d: outcome %d %s\n", op->verb, op->outcome, op->error.text);
+                wrong++;
+            }
+            repository_op_deinit(op);
+        }
+    }
+    free(op);
+    return (void *)wrong;
+}
+
+static void threads__each_change_is_answered_once_and_can_be_read_at_once(void **state)
+{
+    (void)state;
+    struct error error = {0};
+    struct writer writers[WRITERS] = {0};
+    assert_int_equal(repository_open(driver, MAILBOX, &repository, &error), 0);
+    for (int i = 0; i < WRITERS; i++) {
+        writers[i].place = i;
+        assert_int_equal(sem_init(&writers[i].answered, 0, 0), 0);
+        assert_int_equal(pthread_create(&writers[i].thread, NULL, writer_run, &writers[i]), 0);
+    }
+    for (int i = 0; i < WRITERS; i++) {
+        void *wrong;
+        assert_int_equal(pthread_join(writers[i].thread, &wrong), 0);
+        assert_null(wrong);
+        sem_destroy(&writers[i].answered);
+    }
+    repository_close(repository);
+    driver_open();
+    struct backlog backlog = backlog_get();
+    assert_int_equal(backlog.marked, WRITERS * USERS);
+    assert_int_equal(backlog.pending, WRITERS * USERS);
+    assert_int_equal(backlog.scheduled, 0);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        CONTRACT(threads__each_change_is_answered_once_and_can_be_read_at_once),
+    };
+    return cmocka_run_group_tests_name("repository: threads", tests, NULL, NULL);
+}
