@@ -220,8 +220,7 @@ void engine_handed(struct engine *engine, int64_t now, const struct repository_k
     bool works = engine->breaker.state == BREAKER_CLOSED && engine->identity == IDENTITY_GOOD &&
                  !engine->stopped;
     for (size_t i = 0; i < keys->count; i++) {
-        char *key =
-            works && engine->handed_count < HANDED_MAX ? strdup(keys->items[i]) : NULL;
+        char *key = works && engine->handed_count < HANDED_MAX ? strdup(keys->items[i]) : NULL;
         if (key)
             engine->handed[engine->handed_count++] = key;
         else

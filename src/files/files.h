@@ -46,18 +46,19 @@ enum files_verb {
  * Codes of answers that no provider gave. A provider's own error code ("AccessDenied",
  * "SlowDown") is passed on as it is; errors of the local driver use S3's codes where one fits.
  */
-#define FILES_CODE_TIMEOUT     "timeout"          /* no whole answer by the deadline */
-#define FILES_CODE_UNREACHABLE "unreachable"      /* no connection: name, route, refused */
-#define FILES_CODE_RESET       "reset"            /* the connection broke under way */
-#define FILES_CODE_TLS         "tls"              /* certificate or handshake refused */
-#define FILES_CODE_MALFORMED   "malformed-answer" /* a body that is cut or is not what it should be */
-#define FILES_CODE_UNANSWERED  "unanswered"       /* the key was not in a batch's answer */
-#define FILES_CODE_REDIRECT    "redirect"         /* the provider points somewhere else */
-#define FILES_CODE_NOT_SENT    "not-sent"         /* the deadline passed before anything was sent */
-#define FILES_CODE_TOO_LARGE   "too-large"        /* the object exceeds the buffer's limit */
-#define FILES_CODE_NO_SPACE    "no-space"         /* local: disk or quota full */
-#define FILES_CODE_IO          "io-error"         /* local: read, write or sync failed */
-#define FILES_CODE_NO_MEMORY   "no-memory"        /* ours */
+#define FILES_CODE_TIMEOUT     "timeout"     /* no whole answer by the deadline */
+#define FILES_CODE_UNREACHABLE "unreachable" /* no connection: name, route, refused */
+#define FILES_CODE_RESET       "reset"       /* the connection broke under way */
+#define FILES_CODE_TLS         "tls"         /* certificate or handshake refused */
+#define FILES_CODE_MALFORMED                                                                   \
+    "malformed-answer"                     /* a body that is cut or is not what it should be */
+#define FILES_CODE_UNANSWERED "unanswered" /* the key was not in a batch's answer */
+#define FILES_CODE_REDIRECT   "redirect"   /* the provider points somewhere else */
+#define FILES_CODE_NOT_SENT   "not-sent"   /* the deadline passed before anything was sent */
+#define FILES_CODE_TOO_LARGE  "too-large"  /* the object exceeds the buffer's limit */
+#define FILES_CODE_NO_SPACE   "no-space"   /* local: disk or quota full */
+#define FILES_CODE_IO         "io-error"   /* local: read, write or sync failed */
+#define FILES_CODE_NO_MEMORY  "no-memory"  /* ours */
 
 /* What the provider said, about one key or about a whole call. */
 struct files_answer {
@@ -83,7 +84,8 @@ struct files_op {
     const void *bytes;        /* PUT: borrowed until done */
     size_t length;
 
-    struct buffer body; /* GET: set its limit with buffer_init; the caller frees it after done */
+    struct buffer
+        body; /* GET: set its limit with buffer_init; the caller frees it after done */
 
     const char *const *keys;      /* DELETE: `count` keys, borrowed until done */
     struct files_answer *answers; /* DELETE: `count` places, filled before done */
@@ -135,13 +137,16 @@ bool files_submit(struct files *files, struct files_op *op);
 /* The same past the mailbox's capacity: for the engine, which bounds its operations itself. */
 void files_submit_always(struct files *files, struct files_op *op);
 
-/* True for 1 to 512 printable ASCII bytes that stay below a root: no empty, "." or ".." parts. */
+/* True for 1 to 512 printable ASCII bytes that stay below a root: no empty, "." or ".." parts.
+ */
 bool files_key_is_valid(const char *key);
 
-/* True for a key that the service itself may have made or may need: nobody else's to hand over. */
+/* True for a key that the service itself may have made or may need: nobody else's to hand over.
+ */
 bool files_key_is_ours(const char *key);
 
-/* True if the provider reported that the object, or nothing more, is there: 2xx, no error code. */
+/* True if the provider reported that the object, or nothing more, is there: 2xx, no error code.
+ */
 bool files_answer_is_ok(const struct files_answer *answer);
 
 #endif

@@ -17,6 +17,7 @@ bool form_is_sent(const struct request *request)
 }
 
 /* The library calls with each piece of a part; `offset` 0 begins one. */
+/* NOLINTNEXTLINE(readability-function-size): the library's signature. */
 static enum MHD_Result piece_take(void *data, enum MHD_ValueKind kind, const char *name,
                                   const char *file, const char *type, const char *encoding,
                                   const char *bytes, uint64_t offset, size_t length)

@@ -1,9 +1,9 @@
 /*
  * repository: users, deletions and receipts; one interface over every database.
  *
- * A writing operation is submitted from any thread, carried out by the store thread together with
- * what else is queued (one transaction, group commit), and answered by `done` after the COMMIT.
- * A reading operation is answered on the caller's thread.
+ * A writing operation is submitted from any thread, carried out by the store thread together
+ * with what else is queued (one transaction, group commit), and answered by `done` after the
+ * COMMIT. A reading operation is answered on the caller's thread.
  *
  * Times in rows and in answers are the database's, in milliseconds since 1970-01-01 UTC.
  * The rules named below (R1, D3 …) are explained in docs/protocol.md.
@@ -94,7 +94,8 @@ enum claim_kind {
     CLAIM_DUE,    /* what is due, and pending rows up to `horizon_ms` ahead (pulling forward) */
     CLAIM_KEYS,   /* the rows of `keys`, due or not */
     CLAIM_SWEEP,  /* pending rows after `after_key`, in key order, due or not */
-    CLAIM_PROBES, /* of each class (store, error class) of blocked rows the one tried longest ago */
+    CLAIM_PROBES, /* of each class (store, error class) of blocked rows the one tried longest
+                     ago */
 };
 
 /* No kind takes a row before its not_before (R4) or under a lease (R5). */
@@ -144,12 +145,12 @@ struct confirm {
 
 /* What is left to do, at one instant. */
 struct backlog {
-    int64_t pending;   /* rows that may be tried now */
+    int64_t pending; /* rows that may be tried now */
     int64_t blocked;
-    int64_t scheduled; /* guards and second looks whose time has not come (C3) */
-    int64_t oldest_ms; /* age of the oldest pending or blocked row; 0: none */
+    int64_t scheduled;   /* guards and second looks whose time has not come (C3) */
+    int64_t oldest_ms;   /* age of the oldest pending or blocked row; 0: none */
     int64_t next_due_at; /* 0: nothing is left to do */
-    int64_t marked;    /* users that wait for their deletions */
+    int64_t marked;      /* users that wait for their deletions */
     int64_t now;
 };
 
@@ -176,34 +177,37 @@ struct idempotency {
 
 enum repository_verb {
     /* Users. */
-    USER_ADD,     /* in: user (id made by the caller), idempotency; with an avatar, guard_ms too:
-                     it attaches it (R1, R21). OK; CONFLICT if the id exists or the guard is
-                     gone; REPEATED, MISMATCHED, BUSY, NOT_FOUND: see struct idempotency */
-    USER_REPLACE, /* in: user; if_version (-1: any). out: user. OK, NOT_FOUND, CONFLICT (version) */
+    USER_ADD, /* in: user (id made by the caller), idempotency; with an avatar, guard_ms too:
+                 it attaches it (R1, R21). OK; CONFLICT if the id exists or the guard is
+                 gone; REPEATED, MISMATCHED, BUSY, NOT_FOUND: see struct idempotency */
+    USER_REPLACE, /* in: user; if_version (-1: any). out: user. OK, NOT_FOUND, CONFLICT
+                     (version) */
     USER_MARK,    /* in: id. GONE; PENDING with `keys`; NOT_FOUND (an id never seen) (C1) */
     AVATAR_CLEAR, /* in: id. OK (had none); PENDING with `keys`; NOT_FOUND */
     /* Uploads. */
-    GUARD_ADD,     /* in: id, key, store_id, guard_ms. OK; NOT_FOUND: no such unmarked user (R9).
-                      With id "": for user.id, who is not yet there; and as USER_ADD says */
-    AVATAR_ATTACH, /* in: id, avatar, guard_ms. OK with the old key in `keys`; NOT_FOUND: the user
-                      went away; CONFLICT: the guard was claimed or is near its end (R1, R21) */
-    GUARD_SETTLE,  /* in: key. The PUT's answer is known: due now, by raising claim (S1). Forgets
-                      what `idempotency` recorded for user.id. Each may be "". OK */
+    GUARD_ADD, /* in: id, key, store_id, guard_ms. OK; NOT_FOUND: no such unmarked user (R9).
+                  With id "": for user.id, who is not yet there; and as USER_ADD says */
+    AVATAR_ATTACH, /* in: id, avatar, guard_ms. OK with the old key in `keys`; NOT_FOUND: the
+                      user went away; CONFLICT: the guard was claimed or is near its end (R1,
+                      R21) */
+    GUARD_SETTLE, /* in: key. The PUT's answer is known: due now, by raising claim (S1). Forgets
+                     what `idempotency` recorded for user.id. Each may be "". OK */
     /* Deletions. */
     DELETIONS_CLAIM,   /* claim */
     DELETIONS_CONFIRM, /* confirm */
-    DELETIONS_UNBLOCK, /* in: store_id, error_class: the class is due and pending. out: matched */
+    DELETIONS_UNBLOCK, /* in: store_id, error_class: the class is due and pending. out: matched
+                        */
     DELETIONS_RETRY,   /* in: key, or filter_state, or error_class. due now. out: matched */
-    DELETION_ADD,      /* in: key, store_id: somebody else's object. OK, also when known already */
-    MARKED_FINISH,     /* removes marked users that have no deletions left (R12). out: matched */
-    RECEIPTS_REOPEN,   /* in: store_id, since. What was receipted since is work again (M3) */
-    STORE_ADOPT,       /* in: store_id: the database's files are in this store from now on */
+    DELETION_ADD,  /* in: key, store_id: somebody else's object. OK, also when known already */
+    MARKED_FINISH, /* removes marked users that have no deletions left (R12). out: matched */
+    RECEIPTS_REOPEN, /* in: store_id, since. What was receipted since is work again (M3) */
+    STORE_ADOPT,     /* in: store_id: the database's files are in this store from now on */
     /* Reads. */
-    USER_GET,       /* in: id. out: user. OK, NOT_FOUND */
-    USER_LIST,      /* in: cursor (an id, "" to start), limit. out: users, user_count */
-    ERASURE_GET,    /* in: id. out: erasure. OK */
-    DELETION_LIST,  /* in: filter_state, error_class, cursor (a key), limit. out: deletions */
-    BACKLOG_GET,    /* out: backlog */
+    USER_GET,      /* in: id. out: user. OK, NOT_FOUND */
+    USER_LIST,     /* in: cursor (an id, "" to start), limit. out: users, user_count */
+    ERASURE_GET,   /* in: id. out: erasure. OK */
+    DELETION_LIST, /* in: filter_state, error_class, cursor (a key), limit. out: deletions */
+    BACKLOG_GET,   /* out: backlog */
 };
 
 enum repository_outcome {
@@ -215,7 +219,7 @@ enum repository_outcome {
     REPOSITORY_REPEATED,   /* the same request was answered before: users[0] is what it made */
     REPOSITORY_MISMATCHED, /* its key was used with another body */
     REPOSITORY_BUSY,       /* the same request is under way */
-    REPOSITORY_FAILED, /* nothing was changed; `error` says why */
+    REPOSITORY_FAILED,     /* nothing was changed; `error` says why */
 };
 
 /* Most keys that one change can leave for deletion at once. */
@@ -297,7 +301,8 @@ int repository_open(struct repository_driver *driver, size_t mailbox_capacity,
 /* Carries out what is queued, then stops the thread. NULL is allowed. */
 void repository_close(struct repository *repository);
 
-/* Hands a writing operation to the store thread; false, with nothing done, if its mailbox is full. */
+/* Hands a writing operation to the store thread; false, with nothing done, if its mailbox is
+ * full. */
 bool repository_submit(struct repository *repository, struct repository_op *op);
 
 /* The same past the mailbox's capacity: for the engine, which bounds its operations itself. */

@@ -27,8 +27,8 @@ static void identity_publish(struct runtime *runtime)
     pthread_mutex_lock(&runtime->lock);
     /* A refusal at start is the program's to tell, as the reason why it ends. */
     bool told = !runtime->checked && check->verdict == IDENTITY_REFUSED;
-    bool news = !told && (strcmp(runtime->status.trouble, check->error.text) != 0 ||
-                          !runtime->checked);
+    bool news =
+        !told && (strcmp(runtime->status.trouble, check->error.text) != 0 || !runtime->checked);
     memcpy(runtime->status.trouble, check->error.text, sizeof runtime->status.trouble);
     if (good)
         memcpy(runtime->status.store_id, check->store_id, UUID_TEXT_SIZE);

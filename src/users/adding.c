@@ -71,7 +71,8 @@ static enum flow_step adding_written(struct flow *flow)
     if (flow->op.outcome == REPOSITORY_OK)
         return flow_end(flow, FLOW_DONE);
     if (flow->op.outcome == REPOSITORY_CONFLICT && flow->files.bytes)
-        return adding_give_up(flow, "the upload took too long and was given up; try again", true);
+        return adding_give_up(flow, "the upload took too long and was given up; try again",
+                              true);
     return outcome_end(flow);
 }
 

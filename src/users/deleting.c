@@ -57,8 +57,8 @@ void deleting_init_user(struct flow *flow, const struct flow_settings *settings,
     flow->op.verb = USER_MARK;
 }
 
-void deleting_init_avatar(struct flow *flow, const struct flow_settings *settings, const char *id,
-                          const char *key)
+void deleting_init_avatar(struct flow *flow, const struct flow_settings *settings,
+                          const char *id, const char *key)
 {
     deleting_init(flow, settings, id, key);
     flow->op.verb = AVATAR_CLEAR;

@@ -1,9 +1,9 @@
 /*
  * flow: a change that takes several steps, with a wait between them.
  *
- * A flow does no I/O: `next` says what is to be done and leaves the operation ready; whoever runs
- * the flow carries it out and calls `next` again, until FLOW_END. One step at a time, each on
- * whatever thread finished the one before.
+ * A flow does no I/O: `next` says what is to be done and leaves the operation ready; whoever
+ * runs the flow carries it out and calls `next` again, until FLOW_END. One step at a time, each
+ * on whatever thread finished the one before.
  */
 #ifndef USERS_FLOW_H
 #define USERS_FLOW_H
@@ -25,9 +25,9 @@ enum flow_result {
     FLOW_PENDING, /* committed; the rest follows */
     FLOW_NOT_FOUND,
     FLOW_CONFLICT,
-    FLOW_REPEATED,   /* the same request was answered before: op.users[0] is what it made */
-    FLOW_MISMATCHED, /* its idempotency key was used with another body */
-    FLOW_BUSY,       /* the same request is under way */
+    FLOW_REPEATED,    /* the same request was answered before: op.users[0] is what it made */
+    FLOW_MISMATCHED,  /* its idempotency key was used with another body */
+    FLOW_BUSY,        /* the same request is under way */
     FLOW_UNAVAILABLE, /* nothing was changed, or nothing that will not be undone: try again */
 };
 
@@ -50,8 +50,8 @@ struct flow {
     bool waits;
 
     enum flow_result result;
-    bool wakes;       /* something may be due: the engine is to look */
-    const char *why;  /* FLOW_UNAVAILABLE: one sentence for the caller */
+    bool wakes;      /* something may be due: the engine is to look */
+    const char *why; /* FLOW_UNAVAILABLE: one sentence for the caller */
 };
 
 /* Ends a flow on a write that failed. */

@@ -29,7 +29,8 @@ static uint32_t little_endian(const unsigned char *bytes)
            bytes[0];
 }
 
-/* Chunks of length, type, data and checksum, IHDR first, some IDAT, IEND last (PNG, section 5). */
+/* Chunks of length, type, data and checksum, IHDR first, some IDAT, IEND last (PNG, section 5).
+ */
 static bool png_holds(struct reader reader)
 {
     bool data = false;
@@ -45,7 +46,8 @@ static bool png_holds(struct reader reader)
         if (header && (big_endian(chunk + 8) == 0 || big_endian(chunk + 12) == 0))
             return false;
         data |= memcmp(chunk + 4, "IDAT", 4) == 0;
-        if (!reader_skip(&reader, 8) || !reader_skip(&reader, length) || !reader_skip(&reader, 4))
+        if (!reader_skip(&reader, 8) || !reader_skip(&reader, length) ||
+            !reader_skip(&reader, 4))
             return false;
         if (memcmp(chunk + 4, "IEND", 4) == 0)
             return data;
@@ -54,7 +56,8 @@ static bool png_holds(struct reader reader)
 
 static bool jpeg_marker_is_frame(unsigned char marker)
 {
-    return marker >= 0xc0 && marker <= 0xcf && marker != 0xc4 && marker != 0xc8 && marker != 0xcc;
+    return marker >= 0xc0 && marker <= 0xcf && marker != 0xc4 && marker != 0xc8 &&
+           marker != 0xcc;
 }
 
 /* Entropy-coded data runs on until the end marker (T.81, B.1). */

@@ -9,7 +9,8 @@
 enum image_verdict { IMAGE_GOOD, IMAGE_UNKNOWN, IMAGE_DAMAGED };
 
 /*
- * Looks at the frame of a PNG, JPEG, WebP or GIF: signature, headers, chunk lengths and its end.
+ * Looks at the frame of a PNG, JPEG, WebP or GIF: signature, headers, chunk lengths and its
+ * end.
  *
  * Sets `*ret_content_type` to a constant text. UNKNOWN: none of the four. DAMAGED: one of them,
  * but cut short or inconsistent. Nothing is decoded.

@@ -69,7 +69,8 @@ static enum flow_step object_answered(struct flow *flow)
     flow->wakes = true;
     flow->why = "the image could not be stored now; try again";
     /* Silence may still land, and is the guard's. */
-    return uploading_answer_is_known(answer) ? guard_settle(flow, FLOW_UNAVAILABLE) : flow_end(flow, FLOW_UNAVAILABLE);
+    return uploading_answer_is_known(answer) ? guard_settle(flow, FLOW_UNAVAILABLE)
+                                             : flow_end(flow, FLOW_UNAVAILABLE);
 }
 
 static enum flow_step attach_answered(struct flow *flow)

@@ -15,8 +15,8 @@
 void uploading_init(struct flow *flow, const struct flow_settings *settings, const void *bytes);
 
 /*
- * What a new user's avatar shares with this flow: the guard's write, the PUT, and whether a PUT's
- * answer is known for good, so that nothing can land after it.
+ * What a new user's avatar shares with this flow: the guard's write, the PUT, and whether a
+ * PUT's answer is known for good, so that nothing can land after it.
  */
 enum flow_step uploading_guard(struct flow *flow, int64_t now);
 enum flow_step uploading_put(struct flow *flow, int64_t now);

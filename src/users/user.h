@@ -14,7 +14,7 @@ struct user_field {
     size_t offset;    /* of the text in struct user */
     size_t size;      /* of that text, in bytes, its end included */
     bool required;
-    size_t characters_max; /* Unicode code points */
+    size_t characters_max;           /* Unicode code points */
     bool (*holds)(const char *text); /* NULL: any text */
     const char *rule;                /* what a value must be: completes "must be …" */
 };
@@ -26,8 +26,8 @@ extern const size_t user_fields_count;
 const struct user_field *user_field_find(const char *name);
 
 /*
- * Checks `text` against `field`. Returns NULL if it holds, else what it must be, for the caller:
- * a constant text.
+ * Checks `text` against `field`. Returns NULL if it holds, else what it must be, for the
+ * caller: a constant text.
  */
 const char *user_field_check(const struct user_field *field, const char *text);
 

@@ -117,7 +117,8 @@ static int claim_sweep(struct connection *connection, struct claim *claim, int64
     return result;
 }
 
-/* Steps over the classes by index: the cost is one look-up a class, however many rows it has. */
+/* Steps over the classes by index: the cost is one look-up a class, however many rows it has.
+ */
 static int claim_probes(struct connection *connection, struct claim *claim, int64_t now,
                         struct deletions *live)
 {

@@ -117,7 +117,8 @@ static int item_put_off(struct connection *connection, struct confirmation *item
     return changed;
 }
 
-int sqlite_deletions_confirm(struct connection *connection, struct repository_op *op, int64_t now)
+int sqlite_deletions_confirm(struct connection *connection, struct repository_op *op,
+                             int64_t now)
 {
     for (size_t i = 0; i < op->confirm.count; i++) {
         struct confirmation *item = &op->confirm.items[i];

@@ -1,8 +1,8 @@
 /*
  * connection: one SQLite connection with its prepared statements.
  *
- * Statements are declared in one table (statements.h) and prepared on first use. One thread at a
- * time. Functions that can fail return -1 and leave the reason in sqlite3_errmsg.
+ * Statements are declared in one table (statements.h) and prepared on first use. One thread at
+ * a time. Functions that can fail return -1 and leave the reason in sqlite3_errmsg.
  */
 #ifndef REPOSITORY_SQLITE_CONNECTION_H
 #define REPOSITORY_SQLITE_CONNECTION_H
@@ -28,7 +28,8 @@ void connection_close(struct connection *connection);
 /* Runs SQL that has no parameters and no rows. */
 int connection_run(struct connection *connection, const char *sql);
 
-/* A statement under way. Binding goes from the first parameter on; a failure is kept until step. */
+/* A statement under way. Binding goes from the first parameter on; a failure is kept until
+ * step. */
 struct query {
     sqlite3_stmt *statement; /* NULL: could not be prepared */
     int parameter, column;

@@ -12,7 +12,8 @@ static int matched_change(struct connection *connection, struct repository_op *o
     return changed < 0 ? -1 : 0;
 }
 
-int sqlite_deletions_unblock(struct connection *connection, struct repository_op *op, int64_t now)
+int sqlite_deletions_unblock(struct connection *connection, struct repository_op *op,
+                             int64_t now)
 {
     struct query query = query_begin(connection, STATEMENT_UNBLOCK);
     query_text(&query, op->store_id);
@@ -109,12 +110,14 @@ int sqlite_erasure_get(struct connection *connection, struct repository_op *op)
         int64_t receipt_done = query_column_number(&query);
         bool live = row && !marked;
         op->erasure = (struct erasure){
-            .state = live                            ? ERASURE_NONE
-                     : blocked                       ? ERASURE_BLOCKED
-                     : left || marked                ? ERASURE_PENDING
-                     : receipt_done                  ? ERASURE_DELETED
-                                                     : ERASURE_NONE,
-            .requested_at = receipt_asked ? receipt_asked : asked ? asked : oldest,
+            .state = live             ? ERASURE_NONE
+                     : blocked        ? ERASURE_BLOCKED
+                     : left || marked ? ERASURE_PENDING
+                     : receipt_done   ? ERASURE_DELETED
+                                      : ERASURE_NONE,
+            .requested_at = receipt_asked ? receipt_asked
+                            : asked       ? asked
+                                          : oldest,
             .attempts = attempts,
         };
         if (op->erasure.state == ERASURE_DELETED)

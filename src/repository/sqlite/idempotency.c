@@ -27,8 +27,8 @@ static int record_find(struct connection *connection, const struct idempotency *
     return found;
 }
 
-static int record_put(struct connection *connection, const struct repository_op *op, int64_t now,
-                      int64_t busy_until)
+static int record_put(struct connection *connection, const struct repository_op *op,
+                      int64_t now, int64_t busy_until)
 {
     struct query expire = query_begin(connection, STATEMENT_IDEMPOTENCY_EXPIRE);
     query_number(&expire, now);
@@ -65,8 +65,8 @@ static int record_answer(struct connection *connection, struct repository_op *op
     return 0;
 }
 
-int sqlite_idempotency_meet(struct connection *connection, struct repository_op *op, int64_t now,
-                            int64_t busy_until)
+int sqlite_idempotency_meet(struct connection *connection, struct repository_op *op,
+                            int64_t now, int64_t busy_until)
 {
     struct record record;
     op->outcome = REPOSITORY_OK;

@@ -25,12 +25,13 @@ int sqlite_guard_settle(struct connection *connection, struct repository_op *op,
  * idempotency.c: meets a request that may be repeated. With outcome OK it goes on, and is on
  * record for op->user.id, as under way until `busy_until` (0: it ends with this transaction).
  */
-int sqlite_idempotency_meet(struct connection *connection, struct repository_op *op, int64_t now,
-                            int64_t busy_until);
+int sqlite_idempotency_meet(struct connection *connection, struct repository_op *op,
+                            int64_t now, int64_t busy_until);
 int sqlite_idempotency_forget(struct connection *connection, const struct repository_op *op);
 
 /* claims.c */
-int sqlite_deletions_claim(struct connection *connection, struct repository_op *op, int64_t now);
+int sqlite_deletions_claim(struct connection *connection, struct repository_op *op,
+                           int64_t now);
 
 /* confirms.c */
 int sqlite_deletions_confirm(struct connection *connection, struct repository_op *op,
@@ -39,16 +40,19 @@ int sqlite_deletions_confirm(struct connection *connection, struct repository_op
 /* deletions.c */
 int sqlite_deletions_unblock(struct connection *connection, struct repository_op *op,
                              int64_t now);
-int sqlite_deletions_retry(struct connection *connection, struct repository_op *op, int64_t now);
+int sqlite_deletions_retry(struct connection *connection, struct repository_op *op,
+                           int64_t now);
 int sqlite_deletion_add(struct connection *connection, struct repository_op *op, int64_t now);
 int sqlite_marked_finish(struct connection *connection, struct repository_op *op, int64_t now);
-int sqlite_receipts_reopen(struct connection *connection, struct repository_op *op, int64_t now);
+int sqlite_receipts_reopen(struct connection *connection, struct repository_op *op,
+                           int64_t now);
 int sqlite_store_adopt(struct connection *connection, struct repository_op *op, int64_t now);
 int sqlite_erasure_get(struct connection *connection, struct repository_op *op);
 int sqlite_deletion_list(struct connection *connection, struct repository_op *op);
 int sqlite_backlog_get(struct connection *connection, struct repository_op *op);
 
-/* Reads the columns of a deletion from the current row into `row`, which gets a key of its own. */
+/* Reads the columns of a deletion from the current row into `row`, which gets a key of its own.
+ */
 int sqlite_deletion_read(struct query *query, struct deletion *row);
 
 #endif

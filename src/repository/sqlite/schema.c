@@ -49,10 +49,11 @@ static int64_t version_check(struct connection *connection, const char *path,
         return error_set(error, ERROR_CONFIG,
                          "%s is another program's database: give another path", path);
     if (version > repository_sqlite_schema_version)
-        return error_set(error, ERROR_CONFIG,
-                         "%s was written by a newer version of users-service (schema %lld, this "
-                         "program knows %d): run the newer version",
-                         path, (long long)version, repository_sqlite_schema_version);
+        return error_set(
+            error, ERROR_CONFIG,
+            "%s was written by a newer version of users-service (schema %lld, this "
+            "program knows %d): run the newer version",
+            path, (long long)version, repository_sqlite_schema_version);
     return version;
 }
 
@@ -132,6 +133,7 @@ int schema_read_ids(struct connection *connection, struct repository_driver *dri
                     sizeof driver->secret) <= 0 ||
         text_select(connection, "SELECT id FROM stores ORDER BY adopted_at DESC LIMIT 1",
                     driver->store_id, sizeof driver->store_id) < 0)
-        return error_set(error, ERROR_CONFIG, "the database has no id: restore it from a backup");
+        return error_set(error, ERROR_CONFIG,
+                         "the database has no id: restore it from a backup");
     return 0;
 }

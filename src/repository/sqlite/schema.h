@@ -11,8 +11,9 @@
 int schema_check(struct connection *connection, const char *path, struct error *error);
 
 /*
- * Checks that the file is ours and not newer than this program, sets the journal up, and applies
- * what is missing, each migration in a transaction of its own. `path` is for error texts.
+ * Checks that the file is ours and not newer than this program, sets the journal up, and
+ * applies what is missing, each migration in a transaction of its own. `path` is for error
+ * texts.
  */
 int schema_migrate(struct connection *connection, const char *path, struct error *error);
 

@@ -139,7 +139,8 @@ static int batch_run(struct connection *connection, struct repository_op **ops, 
         failed = now_read(connection, &now);
     for (size_t i = 0; i < count && !failed; i++) {
         failed = write_carry_out(connection, ops[i], now) < 0;
-        /* SQLite may have rolled all of it back by itself; what follows would stand alone (D3). */
+        /* SQLite may have rolled all of it back by itself; what follows would stand alone (D3).
+         */
         if (sqlite3_get_autocommit(connection->handle))
             failed = -1;
     }

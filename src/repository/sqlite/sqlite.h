@@ -14,8 +14,8 @@
 extern const int repository_sqlite_schema_version;
 
 /*
- * Opens or creates the database at `path`, brings its schema up to date, and frees the leases of
- * the process before this one.
+ * Opens or creates the database at `path`, brings its schema up to date, and frees the leases
+ * of the process before this one.
  *
  * `readers`: read-only connections to open, one for each thread that reads at a time.
  * Returns 0, or -1: ERROR_CONFIG (folder, rights, a newer version, not ours), ERROR_UNAVAILABLE

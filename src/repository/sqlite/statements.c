@@ -27,7 +27,8 @@
 /* ?1 store, ?2 since: receipts that nothing has taken back (M3). */
 #define STANDING                                                                               \
     "store_id = ?1 AND finished_at >= ?2 AND kind = 'done' AND NOT EXISTS "                    \
-    "(SELECT 1 FROM receipts AS later WHERE later.key = receipts.key AND later.id > receipts.id)"
+    "(SELECT 1 FROM receipts AS later WHERE later.key = receipts.key AND later.id > "          \
+    "receipts.id)"
 
 static const char *const texts[STATEMENT_COUNT] = {
     [STATEMENT_BEGIN] = "BEGIN IMMEDIATE",
@@ -46,8 +47,9 @@ static const char *const texts[STATEMENT_COUNT] = {
         "WHERE id = ?1 AND avatar_should_be_deleted = 0 AND (?9 < 0 OR version = ?9)",
     [STATEMENT_USER_SELECT] = "SELECT " USER_COLUMNS " FROM users "
                               "WHERE id = ?1 AND avatar_should_be_deleted = 0",
-    [STATEMENT_USER_PAGE] = "SELECT " USER_COLUMNS " FROM users "
-                            "WHERE id > ?1 AND avatar_should_be_deleted = 0 ORDER BY id LIMIT ?2",
+    [STATEMENT_USER_PAGE] =
+        "SELECT " USER_COLUMNS " FROM users "
+        "WHERE id > ?1 AND avatar_should_be_deleted = 0 ORDER BY id LIMIT ?2",
     [STATEMENT_USER_STANDING] =
         "SELECT avatar_should_be_deleted, avatar_key FROM users WHERE id = ?1",
     [STATEMENT_USER_MARK] =
@@ -57,12 +59,14 @@ static const char *const texts[STATEMENT_COUNT] = {
     /* The trigger reads the clock itself: its rows may be younger than this batch's ?2. */
     [STATEMENT_USER_KEYS] = "SELECT key, not_before <= max(?2, " NOW ") FROM deletions "
                             "WHERE user_id = ?1 ORDER BY key LIMIT ?3",
-    /* A pointer that is still there has work of its own, whoever the row is said to belong to. */
+    /* A pointer that is still there has work of its own, whoever the row is said to belong to.
+     */
     [STATEMENT_USER_DELETE_MARKED] =
         "DELETE FROM users WHERE id = ?1 AND avatar_should_be_deleted = 1 "
         "AND avatar_key IS NULL AND NOT EXISTS (SELECT 1 FROM deletions WHERE user_id = ?1)",
     [STATEMENT_AVATAR_CLEAR] =
-        "UPDATE users SET avatar_key = NULL, avatar_store_id = NULL, avatar_content_type = NULL, "
+        "UPDATE users SET avatar_key = NULL, avatar_store_id = NULL, avatar_content_type = "
+        "NULL, "
         "avatar_bytes = NULL, avatar_sha256 = NULL, updated_at = ?2, version = version + 1 "
         "WHERE id = ?1 AND avatar_should_be_deleted = 0 AND avatar_key IS NOT NULL",
     [STATEMENT_AVATAR_SET] =
@@ -71,7 +75,8 @@ static const char *const texts[STATEMENT_COUNT] = {
         "WHERE id = ?1 AND avatar_should_be_deleted = 0",
 
     [STATEMENT_GUARD_INSERT] =
-        "INSERT INTO deletions (key, store_id, user_id, reason, created_at, not_before, due_at) "
+        "INSERT INTO deletions (key, store_id, user_id, reason, created_at, not_before, "
+        "due_at) "
         "SELECT ?2, ?3, ?1, 'upload', ?4, ?4 + ?5, ?4 + ?5 "
         "WHERE EXISTS (SELECT 1 FROM users WHERE id = ?1 AND avatar_should_be_deleted = 0)",
     /* For a user who is not there yet: nobody's, until the user comes with it. */
@@ -82,9 +87,9 @@ static const char *const texts[STATEMENT_COUNT] = {
     [STATEMENT_GUARD_DELETE] = "DELETE FROM deletions WHERE key = ?1 AND reason = 'upload' "
                                "AND claim = 0 AND not_before - ?3 / 15 > ?2",
     /* The PUT's answer is known: no second look, but under a new token (S1). */
-    [STATEMENT_GUARD_SETTLE] =
-        "UPDATE deletions SET claim = claim + 1, look = 'second', not_before = ?2, due_at = ?2, "
-        "leased_until = 0 WHERE key = ?1 AND reason = 'upload'",
+    [STATEMENT_GUARD_SETTLE] = "UPDATE deletions SET claim = claim + 1, look = 'second', "
+                               "not_before = ?2, due_at = ?2, "
+                               "leased_until = 0 WHERE key = ?1 AND reason = 'upload'",
 
     [STATEMENT_IDEMPOTENCY_SELECT] = "SELECT body, user_id, busy_until > ?2 FROM idempotency "
                                      "WHERE key = ?1 AND created_at > ?2 - ?3",
@@ -100,18 +105,16 @@ static const char *const texts[STATEMENT_COUNT] = {
     /* One process: what was under way when it ended is under way no more. */
     [STATEMENT_IDEMPOTENCY_CLEAR_BUSY] = "DELETE FROM idempotency WHERE busy_until > 0",
 
-    [STATEMENT_CLAIM_DUE] =
-        CLAIM "key IN (SELECT key FROM deletions WHERE due_at <= ?1 + ?4 "
-              "AND (state = 'pending' OR due_at <= ?1) AND " CLAIMABLE
-              " ORDER BY due_at LIMIT ?5)" CLAIM_RETURNING,
+    [STATEMENT_CLAIM_DUE] = CLAIM "key IN (SELECT key FROM deletions WHERE due_at <= ?1 + ?4 "
+                                  "AND (state = 'pending' OR due_at <= ?1) AND " CLAIMABLE
+                                  " ORDER BY due_at LIMIT ?5)" CLAIM_RETURNING,
     [STATEMENT_CLAIM_KEY] = CLAIM "key = ?4 AND " CLAIMABLE CLAIM_RETURNING,
     [STATEMENT_CLAIM_SWEEP] =
         CLAIM "key IN (SELECT key FROM deletions WHERE key > ?4 AND state = 'pending' "
               "AND created_at <= ?6 AND " CLAIMABLE " ORDER BY key LIMIT ?5)" CLAIM_RETURNING,
-    [STATEMENT_CLAIM_PROBE] =
-        CLAIM "key = (SELECT key FROM deletions WHERE state = 'blocked' AND store_id = ?4 "
-              "AND error_class = ?5 AND " CLAIMABLE
-              " ORDER BY tried_at LIMIT 1)" CLAIM_RETURNING,
+    [STATEMENT_CLAIM_PROBE] = CLAIM
+    "key = (SELECT key FROM deletions WHERE state = 'blocked' AND store_id = ?4 "
+    "AND error_class = ?5 AND " CLAIMABLE " ORDER BY tried_at LIMIT 1)" CLAIM_RETURNING,
     [STATEMENT_CLASS_NEXT] =
         "SELECT store_id, error_class FROM deletions WHERE state = 'blocked' "
         "AND (store_id, error_class) > (?1, ?2) ORDER BY store_id, error_class LIMIT 1",
@@ -123,10 +126,10 @@ static const char *const texts[STATEMENT_COUNT] = {
         "SELECT due_at FROM deletions WHERE due_at > ?1 ORDER BY due_at LIMIT 1",
 
     /* The confirm clears the pointer first: the trigger then meets the row itself (R2). */
-    [STATEMENT_POINTER_CLEAR] =
-        "UPDATE users SET avatar_key = NULL, avatar_store_id = NULL, avatar_content_type = NULL, "
-        "avatar_bytes = NULL, avatar_sha256 = NULL "
-        "WHERE avatar_key = ?1 AND avatar_should_be_deleted = 1",
+    [STATEMENT_POINTER_CLEAR] = "UPDATE users SET avatar_key = NULL, avatar_store_id = NULL, "
+                                "avatar_content_type = NULL, "
+                                "avatar_bytes = NULL, avatar_sha256 = NULL "
+                                "WHERE avatar_key = ?1 AND avatar_should_be_deleted = 1",
     /* ?2 final: absence of a once-used key ends the row, whoever has the claim now (R5). */
     [STATEMENT_FINISH] =
         "DELETE FROM deletions WHERE key = ?1 AND (reason <> 'upload' OR look = 'second') "
@@ -155,9 +158,8 @@ static const char *const texts[STATEMENT_COUNT] = {
         "WHERE state = 'blocked' AND store_id = ?1 AND error_class = ?2",
     [STATEMENT_RETRY_KEY] =
         "UPDATE deletions SET state = 'pending', due_at = max(?2, not_before) WHERE key = ?1",
-    [STATEMENT_RETRY] =
-        "UPDATE deletions SET state = 'pending', due_at = max(?3, not_before) "
-        "WHERE (?1 IS NULL OR state = ?1) AND (?2 IS NULL OR error_class = ?2)",
+    [STATEMENT_RETRY] = "UPDATE deletions SET state = 'pending', due_at = max(?3, not_before) "
+                        "WHERE (?1 IS NULL OR state = ?1) AND (?2 IS NULL OR error_class = ?2)",
     [STATEMENT_EXTERNAL_INSERT] =
         "INSERT INTO deletions (key, store_id, reason, created_at, not_before, due_at) "
         "SELECT ?1, ?2, 'external', ?3, ?3, ?3 "

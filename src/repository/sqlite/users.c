@@ -82,8 +82,10 @@ int sqlite_user_list(struct connection *connection, struct repository_op *op)
     return found < 0 ? -1 : 0;
 }
 
-/* Takes the guard of the avatar away: 1, or 0 if it was claimed or is near its end (R1, R21). */
-static int guard_take(struct connection *connection, const struct repository_op *op, int64_t now)
+/* Takes the guard of the avatar away: 1, or 0 if it was claimed or is near its end (R1, R21).
+ */
+static int guard_take(struct connection *connection, const struct repository_op *op,
+                      int64_t now)
 {
     struct query guard = query_begin(connection, STATEMENT_GUARD_DELETE);
     query_text(&guard, op->user.avatar.key);
@@ -179,7 +181,8 @@ static int user_keys_list(struct connection *connection, struct repository_op *o
 }
 
 /* A user without a row: asked for before (C1), being worked off, or never seen. */
-static int user_mark_absent(struct connection *connection, struct repository_op *op, int64_t now)
+static int user_mark_absent(struct connection *connection, struct repository_op *op,
+                            int64_t now)
 {
     int count = user_keys_list(connection, op, now);
     if (count != 0) {
@@ -235,7 +238,8 @@ int sqlite_avatar_clear(struct connection *connection, struct repository_op *op,
     return 0;
 }
 
-/* For a user who is not there yet; the request is on record as under way as long as the guard. */
+/* For a user who is not there yet; the request is on record as under way as long as the guard.
+ */
 static int guard_add_early(struct connection *connection, struct repository_op *op, int64_t now)
 {
     if (sqlite_idempotency_meet(connection, op, now, now + op->guard_ms) < 0)
@@ -271,7 +275,8 @@ int sqlite_guard_settle(struct connection *connection, struct repository_op *op,
     query_text(&query, op->key);
     query_number(&query, now);
     op->outcome = REPOSITORY_OK;
-    return query_change(connection, &query) < 0 ? -1 : sqlite_idempotency_forget(connection, op);
+    return query_change(connection, &query) < 0 ? -1
+                                                : sqlite_idempotency_forget(connection, op);
 }
 
 /* The user, then the guard, then the pointer: what meets no row leaves nothing behind (R1). */
