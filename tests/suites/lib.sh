@@ -1,0 +1,87 @@
+# shellcheck shell=bash
+# What the suites share. A suite is a program that leaves its results in the folder TEST_RESULTS:
+# logs of meson, JUnit files, and `checks`, a line for each thing that was looked at.
+set -euo pipefail
+
+root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
+cd "$root"
+results=${TEST_RESULTS:?run this through ./test}
+export PYTHONDONTWRITEBYTECODE=1
+# Exported by a developer's shell, these would change what is tested.
+unset "${!AWS_@}" "${!USERS_@}" "${!FALLBACK_JOB_@}" "${!FILES_@}"
+
+# Configures and compiles in a folder of its own below build-test; its path goes to `build`.
+build_in() {
+    build=$root/build-test/$1
+    shift
+    [[ -f $build/build.ninja ]] || meson setup "$build" "$@"
+    ninja -C "$build"
+}
+
+# What the programs are mostly tested with: the first compiler, symbols, optimised.
+build_plain() {
+    build_in gcc
+}
+
+# Runs tests of the tree in `build`; the arguments are meson's. One that fails fails the suite,
+# by what it leaves in the results.
+run_meson() {
+    local label=$1
+    shift
+    rm -f "$build/meson-logs/$label"*
+    meson test -C "$build" --no-rebuild --print-errorlogs --logbase "$label" "$@" || true
+    # With a wrapper, its name is in the file's.
+    mv "$build/meson-logs/$label"*.json "$results/$label.meson"
+}
+
+# Runs pytest on the programs in `build`.
+run_pytest() {
+    local label=$1
+    shift
+    BUILD=$build/src/programs /usr/bin/python3 -m pytest -q -rfEs -p no:cacheprovider \
+        --junitxml="$results/$label.xml" "$@" || true
+    [[ -s $results/$label.xml ]] || echo "fail $label: pytest left no results" >>"$results/checks"
+}
+
+# One thing to look at: passes if the command does.
+check() {
+    local name=$1
+    shift
+    if "$@"; then
+        echo "pass $name" >>"$results/checks"
+    else
+        echo "fail $name" >>"$results/checks"
+        echo "FAILED: $name"
+    fi
+}
+
+# A build whose every fault that the compiler's sanitizers see ends the program. Their reports go
+# to files; sanitizers_are_silent finds them, whoever started the program.
+build_sanitized() {
+    local name=$1 kinds=$2
+    build_in "$name" -Db_sanitize="$kinds" -Dc_args=-fno-sanitize-recover=all
+    local options="log_path=$results/sanitizer:halt_on_error=1"
+    export ASAN_OPTIONS=$options:detect_stack_use_after_return=1:strict_string_checks=1
+    export UBSAN_OPTIONS=$options:print_stacktrace=1
+    export TSAN_OPTIONS=$options:second_deadlock_stack=1
+}
+
+sanitizers_are_silent() {
+    local report silent=0
+    for report in "$results"/sanitizer.*; do
+        if [[ -s $report ]]; then
+            cat "$report"
+            silent=1
+        fi
+    done
+    return "$silent"
+}
+
+# What every sanitizer is run on: the tests in C, a pass over the programs, and a kill run.
+run_sanitized() {
+    run_meson tests --no-suite ceph --timeout-multiplier 5
+    run_pytest programs tests/blackbox --ignore tests/blackbox/test_kills.py \
+        --ignore-glob '*/test_job_*.py' -k 'not ceph'
+    KILLS=20 run_pytest kills tests/blackbox/test_kills.py
+    check "no sanitizer has found anything" sanitizers_are_silent
+}
