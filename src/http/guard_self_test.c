@@ -20,7 +20,7 @@ struct trial {
 
 #define TRIAL(text, good, what)                                                                \
     {                                                                                          \
-        text, sizeof text - 1, good, what                                                      \
+        (text), sizeof(text) - 1, (good), (what)                                               \
     }
 
 /* One fault each that the library hides; the good ones show that the guard refuses nothing

@@ -170,10 +170,10 @@ static void write_apply(struct world *world, struct repository_op *op)
     op->outcome = REPOSITORY_OK;
     switch (op->verb) {
     case DELETIONS_CLAIM:
+        /* The COMMIT was carried out, and nobody can tell. */
+        claim_apply(world, &op->claim);
         if (world->claims_fail)
             op->outcome = REPOSITORY_FAILED;
-        else
-            claim_apply(world, &op->claim);
         break;
     case DELETIONS_CONFIRM:
         if (world->confirms_fail)
