@@ -125,6 +125,21 @@ static void sweep__goes_on_by_its_cursor_and_ends(void **state)
     assert_int_equal(world_left(&world), 2);
 }
 
+static void sweep__leaves_what_somebody_else_tried_since_it_began(void **state)
+{
+    (void)state;
+    rows_add(200);
+    world_sweep(&world, &sweep, 100, 25 * WORLD_SECOND);
+    world_run(&world, world.now + WORLD_SECOND);
+    /* Tried in vain by another worker, which released it. */
+    world.rows[150].leased_until = world_database_now(&world);
+    world_run(&world, world.now + WORLD_SECOND);
+    sweep_again(1000);
+    assert_int_equal(world.rows[150].sent, 0);
+    assert_int_equal(sweep.attempted, 99);
+    assert_false(sweep.more);
+}
+
 static void sweep__ends_at_its_deadline_with_more_to_do(void **state)
 {
     (void)state;
@@ -289,6 +304,7 @@ int main(void)
         WORLD_TEST(sweep__leaves_leased_rows_to_their_worker),
         WORLD_TEST(sweep__tries_a_failing_row_once),
         WORLD_TEST(sweep__goes_on_by_its_cursor_and_ends),
+        WORLD_TEST(sweep__leaves_what_somebody_else_tried_since_it_began),
         WORLD_TEST(sweep__ends_at_its_deadline_with_more_to_do),
         WORLD_TEST(sweep__with_the_breaker_open_sends_one_probe),
         WORLD_TEST(sweep__ends_soon_after_a_long_outage_too),
