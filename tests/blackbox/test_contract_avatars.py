@@ -1,6 +1,8 @@
 """Avatars: images go in, the same images come out, anything else is refused."""
+import concurrent.futures
 import hashlib
 import os
+import time
 
 import pytest
 
@@ -9,6 +11,8 @@ from support.client import multipart
 from support.service import person
 
 NOBODY = "01900000-0000-7000-8000-000000000000"
+
+
 @pytest.fixture
 def users(service):
     return service()
@@ -226,3 +230,29 @@ def test_no_key_is_ever_put_twice(service, s3d_with, tmp_path):
 def test_noise_is_never_an_image(users, ada):
     for length in (1, 12, 1000):
         assert users.put_avatar(ada, os.urandom(length)).status in (415, 422)
+
+
+def test_an_image_that_is_replaced_while_it_is_read_is_read_anew(service, agrees):
+    """
+    The reader has the old pointer, and its request reaches the store when the old object is gone.
+    The store keeps each read back for so long that the replacement is over before.
+    """
+    kept_back = 2
+    users = service(files_faults=f"get:latency={kept_back}s")
+    ada = users.create(avatar=images.png())["id"]
+    second = images.jpeg()
+
+    def read():
+        begun = time.monotonic()
+        return users.client().get(f"/api/users/{ada}/avatar"), time.monotonic() - begun
+
+    with concurrent.futures.ThreadPoolExecutor() as others:
+        reading = others.submit(read)
+        users.wait_for(reading.running, what="the reader to begin")
+        assert users.put_avatar(ada, second).status == 200
+        users.wait_for(lambda: len(users.objects()) == 1, what="the old object to go")
+        answer, took = reading.result()
+    assert answer.status == 200 and answer.body == second
+    # The store was asked twice: for the old object, and for the new one.
+    assert took >= 2 * kept_back
+    agrees(users)
