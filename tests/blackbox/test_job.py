@@ -223,7 +223,8 @@ def test_a_call_that_takes_too_long_is_out_of_time(job, server, reply):
 def test_a_run_without_end_is_out_of_time(job, server):
     cursors = [Reply(200, swept(more=True, cursor=f"c{i}", deleted=1)) for i in range(100000)]
     server.on("DELETE", "/fallback", *cursors)
-    expect(job.run("--run-timeout", "1s"), 75, "run")
+    # Between two calls the run ends, within one the call that it cut short: 75 either way.
+    expect(job.run("--run-timeout", "1s"), 75)
 
 
 # Schedules
