@@ -130,9 +130,16 @@ int listener_open(const char *address, int *ret_socket,
     return 0;
 }
 
+void listener_shut(int socket)
+{
+    if (socket >= 0)
+        shutdown(socket, SHUT_RDWR);
+}
+
 void listener_close(int socket)
 {
-    close(socket);
+    if (socket >= 0)
+        close(socket);
 }
 
 bool listener_is_local(const char *address)

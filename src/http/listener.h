@@ -18,6 +18,9 @@
  */
 int listener_open(const char *address, int *ret_socket,
                   char ret_address[static LISTENER_ADDRESS_SIZE], struct error *error);
+
+/* Refuses who comes from now on; the number stays taken until it is closed. -1: nothing. */
+void listener_shut(int socket);
 void listener_close(int socket);
 
 /* True if `address` is reached from this machine alone: loopback, or a unix socket. */

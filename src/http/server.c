@@ -15,6 +15,7 @@ struct server {
     struct server_options options;
     struct MHD_Daemon *daemon;
     struct delay *delay; /* of those without a good credential; NULL: nobody needs one */
+    int quiesced_socket; /* -1: the daemon still accepts, and owns it */
     atomic_size_t suspended;
 };
 
@@ -272,6 +273,7 @@ int server_open(const struct server_options *options, struct server **ret_server
         return error_set(error, ERROR_NO_MEMORY, "no memory for a listener");
     }
     server->options = *options;
+    server->quiesced_socket = -1;
     if (options->admission)
         server->delay = delay_open();
     if (!options->admission || server->delay)
@@ -287,14 +289,17 @@ int server_open(const struct server_options *options, struct server **ret_server
     return 0;
 }
 
+/*
+ * The socket is shut, and closed only after the daemon's threads: they take it off their epoll
+ * sets in their own time, and must not find its number gone or given to another file.
+ */
 void server_quiesce(struct server *server)
 {
     if (!server)
         return;
     delay_release(server->delay);
-    int socket = MHD_quiesce_daemon(server->daemon);
-    if (socket != MHD_INVALID_SOCKET)
-        listener_close(socket);
+    server->quiesced_socket = MHD_quiesce_daemon(server->daemon);
+    listener_shut(server->quiesced_socket);
 }
 
 size_t server_suspended(const struct server *server)
@@ -307,6 +312,7 @@ void server_close(struct server *server)
     if (!server)
         return;
     MHD_stop_daemon(server->daemon);
+    listener_close(server->quiesced_socket);
     delay_close(server->delay);
     free(server);
 }

@@ -211,10 +211,8 @@ static void program_stop(struct program *program)
     runtime_close(program->service.runtime);
     files_close(program->files);
     repository_close(program->repository);
-    if (program->public_socket >= 0)
-        listener_close(program->public_socket);
-    if (program->private_socket >= 0)
-        listener_close(program->private_socket);
+    listener_close(program->public_socket);
+    listener_close(program->private_socket);
     admission_close(program->private_admission);
     admission_close(program->public_admission);
     tls_deinit(&program->private_tls);
