@@ -5,7 +5,7 @@
 #define CONFIG_LIMITS_H
 
 /* HTTP. Bytes, but for counts and times. */
-#define LIMIT_HEAD_BYTES          (32 * 1024) /* request line and headers, and the reply's */
+#define LIMIT_HEAD_BYTES          (36 * 1024) /* request line and headers, and the reply's */
 #define LIMIT_JSON_BODY_BYTES     (64 * 1024)
 #define LIMIT_CONNECTIONS         2048
 #define LIMIT_CONNECTION_IDLE_S   60

@@ -8,6 +8,8 @@
 
 /* A line end in the library's buffer: CR and LF, both overwritten with NUL. */
 #define LINE_END 2
+/* Pages are this large, or a multiple of it. */
+#define PAGE_SIZE_LEAST 4096
 
 static struct guard_refusal refuse(int status, const char *fault)
 {
@@ -21,10 +23,33 @@ static int hex_value(char digit)
                                             : -1;
 }
 
+/* The authority of a target in absolute form (RFC 9112, section 3.2.2); NULL: it has none. */
+static const char *target_authority(const char *target)
+{
+    static const char *const schemes[] = {"http://", "https://"};
+    for (size_t i = 0; i < sizeof schemes / sizeof *schemes; i++) {
+        if (strncasecmp(target, schemes[i], strlen(schemes[i])) == 0)
+            return target + strlen(schemes[i]);
+    }
+    return NULL;
+}
+
+const char *guard_path(const char *path)
+{
+    const char *authority = target_authority(path);
+    if (!authority)
+        return path;
+    const char *rest = authority + strcspn(authority, "/");
+    return *rest ? rest : "/";
+}
+
 static const char *target_fault(const char *target)
 {
-    if (*target != '/')
+    const char *authority = target_authority(target);
+    if (*target != '/' && !authority)
         return "the target must be a path that begins with a slash";
+    if (authority && memchr(authority, '%', strcspn(authority, "/?")))
+        return "the target's host may not be percent-encoded";
     for (const char *at = target; *at; at++) {
         unsigned char byte = (unsigned char)*at;
         if (byte <= ' ' || byte >= 0x7f || strchr("#\"<>\\^`{|}", byte))
@@ -145,10 +170,21 @@ static struct guard_refusal line_judge(const struct guard_target *target, const 
         return refuse(501, "this method is not known here");
     if (target->status)
         return refuse(target->status, target->fault);
+    if ((uintptr_t)method % PAGE_SIZE_LEAST != 0)
+        return refuse(400, "nothing may stand before the request line, not even an empty line");
     if ((uintptr_t)path != (uintptr_t)method + strlen(method) + 1 ||
         (uintptr_t)version != (uintptr_t)path + target->length + 1)
         return refuse(400, "the request line must have single spaces and no NUL");
     return refuse(0, NULL);
+}
+
+/* Who reads the target and who reads Host must come to the same place. */
+static bool authority_is_host(const char *path, const struct head_walk *walk)
+{
+    const char *authority = target_authority(path);
+    size_t length = authority ? strcspn(authority, "/") : 0;
+    return !authority || (walk->hosts == 1 && strlen(walk->host) == length &&
+                          strncasecmp(walk->host, authority, length) == 0);
 }
 
 static struct guard_refusal framing_judge(const struct head_walk *walk, const char *version)
@@ -189,5 +225,7 @@ struct guard_refusal guard_judge(struct MHD_Connection *connection,
     /* The last line's end, and the empty line's. */
     if (!info || walk.end + 2 * LINE_END != (uintptr_t)method + info->header_size)
         return refuse(400, "a header line is malformed, folded, or ends in a bare LF");
+    if (!authority_is_host(path, &walk))
+        return refuse(400, "the target names another host than the Host header");
     return framing_judge(&walk, version);
 }

@@ -3,8 +3,11 @@
  *
  * libmicrohttpd normalises some faults away before a handler sees them: bare line feeds, NUL
  * bytes, empty names, and, worst, folded lines, which become part of a header's name. They show
- * in where names and values lie in its buffer: each line end became two NULs. That rests on how
- * this version lays its buffer out, so guard_self_test tries it at start, and fails closed.
+ * in where names and values lie in its buffer: each line end became two NULs. Before a request
+ * it skips lines that are empty, or begin with NUL; a head that follows one does not begin
+ * where the buffer does, at a page (but for skipped lines of a page's size in all). That rests
+ * on how this version lays its buffer out, so guard_self_test tries it at start, and fails
+ * closed.
  */
 #ifndef HTTP_GUARD_H
 #define HTTP_GUARD_H
@@ -17,6 +20,9 @@
 /* Longest target and most headers that are taken. */
 #define GUARD_TARGET_MAX  8192
 #define GUARD_HEADERS_MAX 64
+
+/* What the library must be given for a connection: more than 32 KiB it takes in whole pages. */
+#define GUARD_POOL_MIN (33 * 1024)
 
 /* What the library showed of a target before it decoded it. */
 struct guard_target {
@@ -40,6 +46,9 @@ struct guard_refusal {
 struct guard_refusal guard_judge(struct MHD_Connection *connection,
                                  const struct guard_target *target, const char *path,
                                  const char *method, const char *version);
+
+/* The path to route by: what follows scheme and authority in a target of absolute form. */
+const char *guard_path(const char *path);
 
 /* Sends good and bad heads through the library; ERROR_INTERNAL if the guard no longer sees
  * them. */

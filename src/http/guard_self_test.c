@@ -29,6 +29,9 @@ static const struct trial trials[] = {
     TRIAL("GET / HTTP/1.1\r\nHost: a\r\n\r\n", true, "a plain head"),
     TRIAL("GET /a%20b?c=%64&e HTTP/1.1\r\nHost: a:1\r\nX:  y \r\nA:\r\n\r\n", true,
           "a decoded target, an empty value and blanks around one"),
+    TRIAL("GET http://a/b HTTP/1.1\r\nHost: a\r\n\r\n", true, "a target in absolute form"),
+    TRIAL("\r\nGET / HTTP/1.1\r\nHost: a\r\n\r\n", false, "an empty line before the head"),
+    TRIAL("\0x\r\nGET / HTTP/1.1\r\nHost: a\r\n\r\n", false, "a NUL before the head"),
     TRIAL("GET / HTTP/1.1\r\nHost: a\r\nX: y\r\n z\r\n\r\n", false, "a folded line"),
     TRIAL("GET / HTTP/1.1\r\nHost: a\r\nContent-Lengt: 3\r\n h\r\n\r\n", false,
           "a folded line that completes a name"),
@@ -123,8 +126,9 @@ int guard_self_test(struct error *error)
                                   .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
     struct MHD_Daemon *daemon = MHD_start_daemon(
         MHD_USE_EPOLL_INTERNAL_THREAD, 0, NULL, NULL, trial_handle, NULL, MHD_OPTION_SOCK_ADDR,
-        &address, MHD_OPTION_STRICT_FOR_CLIENT, -1, MHD_OPTION_URI_LOG_CALLBACK, target_note,
-        NULL, MHD_OPTION_NOTIFY_COMPLETED, trial_completed, NULL, MHD_OPTION_END);
+        &address, MHD_OPTION_STRICT_FOR_CLIENT, -1, MHD_OPTION_CONNECTION_MEMORY_LIMIT,
+        (size_t)GUARD_POOL_MIN, MHD_OPTION_URI_LOG_CALLBACK, target_note, NULL,
+        MHD_OPTION_NOTIFY_COMPLETED, trial_completed, NULL, MHD_OPTION_END);
     const union MHD_DaemonInfo *info =
         daemon ? MHD_get_daemon_info(daemon, MHD_DAEMON_INFO_BIND_PORT) : NULL;
     if (!info) {

@@ -7,6 +7,7 @@
 #include "http/listener.h"
 #include "http/router.h"
 
+#include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -152,7 +153,7 @@ static bool request_begin(struct server *server, struct request *request, const 
         head_refuse(request, &refusal);
     else if (server->options.stopping && atomic_load(server->options.stopping))
         request_reply_unavailable(request, "the service is stopping; try another or later");
-    else if (route_find(server, request, path))
+    else if (route_find(server, request, guard_path(path)))
         return true;
     if (!request->replied)
         body_admit(request);
@@ -230,6 +231,8 @@ static void library_log(void *data, const char *format, va_list arguments)
 
 /* TLS 1.2 and 1.3, and what GnuTLS holds to be good today. */
 #define TLS_PRIORITIES "NORMAL:-VERS-ALL:+VERS-TLS1.3:+VERS-TLS1.2"
+
+static_assert(LIMIT_HEAD_BYTES >= GUARD_POOL_MIN, "the guard needs a larger buffer");
 
 static struct MHD_Daemon *daemon_start(struct server *server)
 {
