@@ -3,21 +3,26 @@
 #include <stdio.h>
 #include <time.h>
 
-static int64_t clock_read_ms(clockid_t id)
+static int64_t clock_read_us(clockid_t id)
 {
     struct timespec now;
     clock_gettime(id, &now);
-    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+    return (int64_t)now.tv_sec * 1000000 + now.tv_nsec / 1000;
 }
 
 int64_t clock_boot_ms(void)
 {
-    return clock_read_ms(CLOCK_BOOTTIME);
+    return clock_read_us(CLOCK_BOOTTIME) / 1000;
+}
+
+int64_t clock_boot_us(void)
+{
+    return clock_read_us(CLOCK_BOOTTIME);
 }
 
 int64_t clock_wall_ms(void)
 {
-    return clock_read_ms(CLOCK_REALTIME);
+    return clock_read_us(CLOCK_REALTIME) / 1000;
 }
 
 void clock_format_utc(int64_t wall_ms, char ret_text[static CLOCK_TEXT_SIZE])

@@ -12,6 +12,8 @@
 
 /* Milliseconds; never goes back. */
 int64_t clock_boot_ms(void);
+/* Microseconds of the same clock, to measure how long something took. */
+int64_t clock_boot_us(void);
 int64_t clock_wall_ms(void);
 
 /* Size of "2026-11-23T08:19:37.123Z" with its end, with room for any year. */

@@ -15,6 +15,9 @@
 #define LIMIT_JSON_DEPTH          32
 #define LIMIT_AVATAR_OPTION_BYTES (64L * 1024 * 1024)
 
+/* What a scrape of all metrics can come to: see metrics/table.c. */
+#define LIMIT_METRICS_BYTES (1024 * 1024)
+
 /* Operations that wait for a thread; one more is answered 503. */
 #define LIMIT_STORE_MAILBOX  4096
 #define LIMIT_FILES_MAILBOX  1024

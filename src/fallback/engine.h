@@ -35,7 +35,7 @@ enum engine_command_kind {
     ENGINE_ANSWER,         /* `waiter` has its outcome */
     ENGINE_SWEEP_PROGRESS, /* the counts of `sweep` moved */
     ENGINE_SWEEP_END,      /* `sweep` is over */
-    ENGINE_ALARM,          /* something a person should know: `text`, `number` */
+    ENGINE_ALARM,          /* something a person should know: `text`, `number` (0: no number) */
 };
 
 struct engine_command {

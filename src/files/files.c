@@ -1,11 +1,14 @@
 #include "files/files.h"
 
+#include "base/clock.h"
 #include "files/driver.h"
+#include "metrics/metrics.h"
 
 #include <pthread.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <stddef.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 /* A poll ends by itself now and then, so that a wake that a driver lost costs no more than
@@ -26,6 +29,36 @@ static struct files_op *op_of(struct message *message)
     return (struct files_op *)((char *)message - offsetof(struct files_op, message));
 }
 
+/* What the store answered, in a word: its code, or its status. */
+static void call_count(const struct files_op *op)
+{
+    static const char *const verbs[] = {[FILES_PUT] = "put",
+                                        [FILES_GET] = "get",
+                                        [FILES_DELETE] = "delete",
+                                        [FILES_IDENTITY_READ] = "identity",
+                                        [FILES_IDENTITY_CREATE] = "identity"};
+    char status[16];
+    snprintf(status, sizeof status, "%d", op->answer.status);
+    metrics_add(METRIC_PROVIDER_CALLS, 1, verbs[op->verb],
+                *op->answer.code ? op->answer.code : status);
+    metrics_add(METRIC_PROVIDER_SECONDS, clock_boot_us() - op->begun_us, verbs[op->verb]);
+}
+
+static void call_answered(struct files_op *op)
+{
+    op->done = op->answered;
+    call_count(op);
+    op->done(op);
+}
+
+static void call_begin(struct files *files, struct files_op *op)
+{
+    op->begun_us = clock_boot_us();
+    op->answered = op->done;
+    op->done = call_answered;
+    files->driver->start(files->driver, op);
+}
+
 static void files_begin_queued(struct files *files)
 {
     struct message *message = mailbox_take(&files->mailbox, 0);
@@ -34,7 +67,7 @@ static void files_begin_queued(struct files *files)
         struct message *next = message->next;
         struct files_op *op = op_of(message);
         if (!atomic_load(&files->stopping))
-            files->driver->start(files->driver, op);
+            call_begin(files, op);
         else if (files_op_begin(op))
             files_op_fail(op, 0, FILES_CODE_NOT_SENT, "the service is stopping");
         message = next;
@@ -116,6 +149,11 @@ void files_close(struct files *files)
     mailbox_deinit(&files->mailbox);
     pthread_mutex_destroy(&files->lock);
     free(files);
+}
+
+size_t files_queued(struct files *files)
+{
+    return mailbox_depth(&files->mailbox);
 }
 
 bool files_submit(struct files *files, struct files_op *op)

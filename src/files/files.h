@@ -104,6 +104,9 @@ struct files_op {
     void (*done)(struct files_op *op); /* on the files thread; must not block */
     void *owner;                       /* the caller's */
     void *driver_data;                 /* the driver's */
+
+    int64_t begun_us; /* the files thread's, to count the call */
+    void (*answered)(struct files_op *op);
 };
 
 /*
@@ -136,6 +139,9 @@ bool files_submit(struct files *files, struct files_op *op);
 
 /* The same past the mailbox's capacity: for the engine, which bounds its operations itself. */
 void files_submit_always(struct files *files, struct files_op *op);
+
+/* Operations that wait for the thread. */
+size_t files_queued(struct files *files);
 
 /* True for 1 to 512 printable ASCII bytes that stay below a root: no empty, "." or ".." parts.
  */

@@ -4,6 +4,7 @@
 #include "base/log.h"
 #include "config/limits.h"
 #include "config/options.h"
+#include "handlers/account.h"
 #include "handlers/service.h"
 #include "http/stream.h"
 
@@ -15,6 +16,8 @@ struct sweep_state {
     struct sweep_run run;
     struct request *request; /* NULL: the answer is a stream */
     struct stream *stream;
+    struct service *service;
+    bool by_page; /* a person asked for it, and not the job */
     int64_t remaining_at_start;
 };
 
@@ -34,8 +37,10 @@ static json_t *result_encode(const struct sweep *sweep)
                      breaker_state_name(sweep->breaker));
 }
 
-static void sweep_log(const struct sweep *sweep)
+static void sweep_note(const struct sweep_state *state)
 {
+    const struct sweep *sweep = &state->run.sweep;
+    account_sweep(state->service, sweep, state->by_page);
     log_info("sweep finished", log_number("attempted", sweep->attempted),
              log_number("deleted", sweep->deleted), log_number("failed", sweep->failed),
              log_number("blocked", sweep->blocked),
@@ -58,7 +63,7 @@ static void fallback_end(struct request *request)
 static void sweep_ended(struct sweep_run *run)
 {
     struct sweep_state *state = run->owner;
-    sweep_log(&run->sweep);
+    sweep_note(state);
     request_resume(state->request);
 }
 
@@ -91,7 +96,7 @@ static void stream_progressed(struct sweep_run *run)
 static void stream_ended(struct sweep_run *run)
 {
     struct sweep_state *state = run->owner;
-    sweep_log(&run->sweep);
+    sweep_note(state);
     json_t *line =
         run->sweep.unavailable
             ? json_pack("{s:s, s:s}", "status", "Unavailable", "message", unavailable)
@@ -161,6 +166,8 @@ void fallback_delete(struct request *request)
         return;
     }
     state->run.owner = state;
+    state->service = service;
+    state->by_page = request_header(request, FALLBACK_PAGE_HEADER);
     const char *accept = request_header(request, "Accept");
     if (accept && strstr(accept, "application/x-ndjson")) {
         sweep_stream(request, state);

@@ -6,6 +6,9 @@
 
 #include "http/request.h"
 
+/* The status page sends it with its sweeps, so that they are not taken for the job's. */
+#define FALLBACK_PAGE_HEADER "Called-By-Page"
+
 void fallback_delete(struct request *request);
 
 #endif

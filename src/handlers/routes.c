@@ -5,6 +5,7 @@
 #include "handlers/fallback.h"
 #include "handlers/health.h"
 #include "handlers/new_user.h"
+#include "handlers/scrape.h"
 #include "handlers/service.h"
 #include "handlers/status.h"
 #include "handlers/users.h"
@@ -45,6 +46,8 @@ size_t routes_private(const struct service *service, struct route routes[static 
         {"POST", "/api/deletions", deletions_post, .body_limit = JSON},
         {"POST", "/api/deletions/retry", deletions_retry, .body_limit = JSON},
         {"GET", "/api/status", status_get},
+        {"GET", "/api/status/history", status_history_get},
+        {"GET", "/metrics", scrape_get},
     };
     static_assert(sizeof table / sizeof *table <= ROUTES_MAX, "too many routes");
     memcpy(routes, table, sizeof table);

@@ -4,6 +4,7 @@
 #ifndef HANDLERS_SERVICE_H
 #define HANDLERS_SERVICE_H
 
+#include "handlers/trend.h"
 #include "http/server.h"
 #include "runtime/runtime.h"
 
@@ -13,8 +14,12 @@ struct service {
     struct runtime *runtime;
     size_t avatar_limit; /* bytes of an image */
     int64_t idempotency_ttl_ms;
+    int64_t job_late_after_ms;
     atomic_size_t images; /* requests with an image in memory */
     atomic_bool stopping; /* every request is answered 503 */
+    struct trend trend;
+    _Atomic int64_t job_called_at;  /* wall clock; 0: not since the start */
+    _Atomic int64_t sweeps_in_vain; /* in a row */
 };
 
 /* Routes a listener can have at most. */

@@ -19,6 +19,8 @@ struct request {
     struct MHD_Connection *connection;
     struct guard_target target;
     bool begun;       /* the handler was called */
+    int64_t begun_us; /* boot-time clock */
+    int status;       /* of the reply; 0: none yet */
     int refused_with; /* a bad credential's answer, perhaps after a while; 0: none */
     const char *method;
     void *context;

@@ -125,6 +125,7 @@ void request_reply_response(struct request *request, int status, struct MHD_Resp
     }
     if (!request->replied) {
         request->replied = true;
+        request->status = status;
         request->queued = MHD_YES;
         for (size_t i = 0; i < request->header_count; i++) {
             if (MHD_add_response_header(response, request->headers[i].name,

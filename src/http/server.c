@@ -1,5 +1,6 @@
 #include "http/server.h"
 
+#include "base/clock.h"
 #include "base/log.h"
 #include "config/limits.h"
 #include "http/delay.h"
@@ -146,6 +147,7 @@ static bool request_begin(struct server *server, struct request *request, const 
                           const char *method, const char *version)
 {
     request->begun = true;
+    request->begun_us = clock_boot_us();
     request->method = method;
     struct guard_refusal refusal =
         guard_judge(request->connection, &request->target, path, method, version);
@@ -206,14 +208,27 @@ static enum MHD_Result access_handle(void *data, struct MHD_Connection *connecti
     return request->replied ? request->queued : MHD_YES;
 }
 
+static void end_tell(const struct server *server, const struct request *request)
+{
+    const struct route *route = request->route;
+    struct request_end end = {.method = route ? route->method : NULL,
+                              .pattern = route ? route->pattern : NULL,
+                              .status = request->status,
+                              .microseconds = clock_boot_us() - request->begun_us};
+    server->options.ended(server->options.context, &end);
+}
+
 static void request_completed(void *data, struct MHD_Connection *connection, void **state,
                               enum MHD_RequestTerminationCode code)
 {
-    (void)data;
+    const struct server *server = data;
+    struct request *request = *state;
     (void)connection;
     (void)code;
-    if (*state)
-        request_free(*state);
+    if (request && request->begun && server->options.ended)
+        end_tell(server, request);
+    if (request)
+        request_free(request);
     *state = NULL;
 }
 
@@ -263,7 +278,7 @@ static struct MHD_Daemon *daemon_start(struct server *server)
         (unsigned)LIMIT_CONNECTIONS, MHD_OPTION_CONNECTION_TIMEOUT,
         (unsigned)LIMIT_CONNECTION_IDLE_S, MHD_OPTION_CONNECTION_MEMORY_LIMIT,
         (size_t)LIMIT_HEAD_BYTES, MHD_OPTION_STRICT_FOR_CLIENT, -1, MHD_OPTION_NOTIFY_COMPLETED,
-        request_completed, NULL, MHD_OPTION_URI_LOG_CALLBACK, request_announce, server,
+        request_completed, server, MHD_OPTION_URI_LOG_CALLBACK, request_announce, server,
         MHD_OPTION_ARRAY, options, MHD_OPTION_END);
 }
 

@@ -21,6 +21,13 @@ struct route {
     request_handler *admit;
 };
 
+/* What became of a request. */
+struct request_end {
+    const char *method, *pattern; /* of the route; NULL: none took it */
+    int status;                   /* 0: it ended without an answer */
+    int64_t microseconds;         /* from its head to the end of the answer */
+};
+
 struct server_options {
     int socket; /* a listening one (http/listener.h); the server's from here on, also on failure
                  */
@@ -31,6 +38,8 @@ struct server_options {
     void *context;
     unsigned threads;
     const atomic_bool *stopping; /* while true every request is answered 503; may be NULL */
+    /* Called at the end of each request, on an HTTP thread; may be NULL. */
+    void (*ended)(void *context, const struct request_end *end);
 };
 
 struct server;

@@ -6,6 +6,7 @@
 #include "http/listener.h"
 #include "http/request.h"
 #include "http/server.h"
+#include "metrics/exposition.h"
 
 #include <pthread.h>
 #include <stdio.h>
@@ -62,11 +63,9 @@ static void ready_get(struct request *request)
     verdict_reply(request, true);
 }
 
-enum metric_kind { COUNTER, GAUGE };
-
 struct metric {
     const char *name;
-    enum metric_kind kind;
+    enum exposition_kind kind;
     const char *help;
     size_t offset; /* of an int64_t in struct seen_job */
     int64_t divisor;
@@ -75,44 +74,33 @@ struct metric {
 #define MEMBER(member) offsetof(struct seen_job, member)
 
 static const struct metric metrics[] = {
-    {"fallback_job_last_success_timestamp_seconds", GAUGE,
+    {"fallback_job_last_success_timestamp_seconds", EXPOSITION_GAUGE,
      "When the last good run ended; 0 if there was none.", MEMBER(success_wall_ms), 1000},
-    {"fallback_job_next_run_timestamp_seconds", GAUGE,
+    {"fallback_job_next_run_timestamp_seconds", EXPOSITION_GAUGE,
      "When the next run is due; 0 if none is planned.", MEMBER(planned_wall_ms), 1000},
-    {"fallback_job_failures_in_a_row", GAUGE, "Failed runs since the last good one.",
+    {"fallback_job_failures_in_a_row", EXPOSITION_GAUGE, "Failed runs since the last good one.",
      MEMBER(failures), 1},
-    {"fallback_job_last_run_duration_seconds", GAUGE, "How long the last run took.",
+    {"fallback_job_last_run_duration_seconds", EXPOSITION_GAUGE, "How long the last run took.",
      MEMBER(duration_ms), 1000},
-    {"fallback_job_last_run_lateness_seconds", GAUGE,
+    {"fallback_job_last_run_lateness_seconds", EXPOSITION_GAUGE,
      "How much later than planned the last run began.", MEMBER(lateness_ms), 1000},
-    {"fallback_job_remaining", GAUGE, "Pending and blocked deletions after the last run.",
-     MEMBER(remaining), 1},
-    {"fallback_job_oldest_pending_seconds", GAUGE,
+    {"fallback_job_remaining", EXPOSITION_GAUGE,
+     "Pending and blocked deletions after the last run.", MEMBER(remaining), 1},
+    {"fallback_job_oldest_pending_seconds", EXPOSITION_GAUGE,
      "Age of the oldest pending deletion after the last run.", MEMBER(oldest_pending_s), 1},
-    {"fallback_job_deleted_total", COUNTER, "Deletions that runs finished.", MEMBER(deleted),
-     1},
+    {"fallback_job_deleted_total", EXPOSITION_COUNTER, "Deletions that runs finished.",
+     MEMBER(deleted), 1},
 };
-
-static int head_append(struct buffer *text, const char *name, enum metric_kind kind,
-                       const char *help)
-{
-    return buffer_printf(text, "# HELP %s %s\n# TYPE %s %s\n", name, help, name,
-                         kind == COUNTER ? "counter" : "gauge");
-}
 
 static int metric_append(struct buffer *text, const struct seen *seen,
                          const struct metric *metric)
 {
-    int failed = head_append(text, metric->name, metric->kind, metric->help);
+    int failed = exposition_head(text, metric->name, metric->kind, metric->help);
     for (size_t i = 0; i < seen->count && !failed; i++) {
+        struct exposition_label job = {"job", seen->names[i]};
         int64_t value;
         memcpy(&value, (const char *)&seen->jobs[i] + metric->offset, sizeof value);
-        failed = metric->divisor == 1
-                     ? buffer_printf(text, "%s{job=\"%s\"} %lld\n", metric->name,
-                                     seen->names[i], (long long)value)
-                     : buffer_printf(text, "%s{job=\"%s\"} %lld.%03lld\n", metric->name,
-                                     seen->names[i], (long long)(value / 1000),
-                                     (long long)(value % 1000));
+        failed = exposition_sample(text, metric->name, "", &job, 1, value, metric->divisor);
     }
     return failed;
 }
@@ -120,27 +108,30 @@ static int metric_append(struct buffer *text, const struct seen *seen,
 static int outcomes_append(struct buffer *text, const struct seen *seen)
 {
     static const char name[] = "fallback_job_runs_total";
-    int failed = head_append(text, name, COUNTER, "Runs, and slots without one, by outcome.");
-    for (size_t i = 0; i < seen->count && !failed; i++) {
-        for (int outcome = 0; outcome < RUN_OUTCOMES && !failed; outcome++)
-            failed = buffer_printf(text, "%s{job=\"%s\",outcome=\"%s\"} %lld\n", name,
-                                   seen->names[i], run_outcome_name((enum run_outcome)outcome),
-                                   (long long)seen->jobs[i].outcomes[outcome]);
+    int failed = exposition_head(text, name, EXPOSITION_COUNTER,
+                                 "Runs, and slots without one, by outcome.");
+    for (size_t i = 0; i < seen->count * RUN_OUTCOMES && !failed; i++) {
+        size_t job = i / RUN_OUTCOMES, outcome = i % RUN_OUTCOMES;
+        struct exposition_label labels[] = {
+            {"job", seen->names[job]},
+            {"outcome", run_outcome_name((enum run_outcome)outcome)}};
+        failed =
+            exposition_sample(text, name, "", labels, 2, seen->jobs[job].outcomes[outcome], 1);
     }
     return failed;
 }
 
-static int metrics_write(struct buffer *text, const struct seen *seen)
+static int metrics_append(struct buffer *text, const struct seen *seen)
 {
+    static const char up[] = "fallback_job_up";
     int failed = outcomes_append(text, seen);
     for (size_t i = 0; i < sizeof metrics / sizeof *metrics && !failed; i++)
         failed = metric_append(text, seen, &metrics[i]);
     if (!failed)
-        failed = head_append(text, "fallback_job_up", GAUGE,
-                             "1 while the scheduler does not stall.");
-    return failed ? failed
-                  : buffer_printf(text, "fallback_job_up %d\n",
-                                  clock_boot_ms() - seen->beat_ms <= SEEN_STALL_MS);
+        failed = exposition_head(text, up, EXPOSITION_GAUGE,
+                                 "1 while the scheduler does not stall.");
+    bool stalls = clock_boot_ms() - seen->beat_ms > SEEN_STALL_MS;
+    return failed ? failed : exposition_sample(text, up, "", NULL, 0, !stalls, 1);
 }
 
 static void metrics_get(struct request *request)
@@ -149,7 +140,7 @@ static void metrics_get(struct request *request)
     struct buffer text;
     buffer_init(&text, METRICS_MAX);
     pthread_mutex_lock(&seen->lock);
-    int failed = metrics_write(&text, seen);
+    int failed = metrics_append(&text, seen);
     pthread_mutex_unlock(&seen->lock);
     size_t length = text.length;
     char *bytes = failed ? NULL : buffer_take(&text);
@@ -158,7 +149,7 @@ static void metrics_get(struct request *request)
         request_reply_error(request, 500, "out of memory; try again");
         return;
     }
-    request_set_header(request, "Content-Type", "text/plain; version=0.0.4; charset=utf-8");
+    request_set_header(request, "Content-Type", EXPOSITION_CONTENT_TYPE);
     request_reply_bytes(request, 200, bytes, length);
 }
 

@@ -3,6 +3,9 @@
 #include "base/log.h"
 #include "config/limits.h"
 #include "config/service_options.h"
+#include "handlers/account.h"
+#include "handlers/numbers.h"
+#include "handlers/scrape.h"
 #include "handlers/service.h"
 #include "http/admission.h"
 #include "http/guard.h"
@@ -103,6 +106,8 @@ static int servers_start(struct program *program, struct error *error)
     int64_t threads = program->options.http_threads;
     struct service *service = &program->service;
     service->idempotency_ttl_ms = program->options.idempotency_ttl;
+    service->job_late_after_ms = program->options.job_late_after;
+    scrape_begin(service);
     service->avatar_limit = (size_t)program->options.avatar_max;
     struct server_options public_options = {
         .socket = program->public_socket,
@@ -115,6 +120,7 @@ static int servers_start(struct program *program, struct error *error)
                               : cores > 2 ? cores - 1
                                           : 1),
         .stopping = &service->stopping,
+        .ended = account_public_end,
     };
     struct server_options private_options = {
         .socket = program->private_socket,
@@ -125,6 +131,7 @@ static int servers_start(struct program *program, struct error *error)
         .context = service,
         .threads = 1,
         .stopping = &service->stopping,
+        .ended = account_private_end,
     };
     program->public_socket = program->private_socket = -1;
     int failed = server_open(&public_options, &program->public_server, error);
@@ -219,6 +226,18 @@ static void program_stop(struct program *program)
     tls_deinit(&program->public_tls);
 }
 
+/* Waits for a signal to end, and notes how things stand now and then. */
+static int program_run(struct program *program, const sigset_t *signals)
+{
+    const struct timespec step = {.tv_sec = TREND_STEP_MS / 1000};
+    for (;;) {
+        numbers_sample(&program->service);
+        int signal = sigtimedwait(signals, NULL, &step);
+        if (signal > 0)
+            return signal;
+    }
+}
+
 /* Threads that are made from here on inherit the mask; only main hears signals. */
 static void signals_block(sigset_t *ret_set)
 {
@@ -260,6 +279,8 @@ int main(int argc, char **argv)
     struct program program = {.public_socket = -1, .private_socket = -1};
     struct error error = {0};
     bool help;
+    if (trend_init(&program.service.trend) < 0)
+        return EX_OSERR;
     if (options_read(&service_option_table, argc - 1, argv + 1, &program.options, &help,
                      &error) < 0)
         return fail(&error);
@@ -283,9 +304,8 @@ int main(int argc, char **argv)
     }
     int failed = program_start(&program, &error);
     if (!failed) {
-        int signal;
         log_info("ready");
-        sigwait(&signals, &signal);
+        int signal = program_run(&program, &signals);
         log_info("stopping", log_text("signal", strsignal(signal)));
     }
     program_stop(&program);

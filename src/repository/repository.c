@@ -1,5 +1,8 @@
 #include "repository/repository.h"
 
+#include "base/clock.h"
+#include "metrics/metrics.h"
+
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
@@ -96,8 +99,12 @@ static bool batch_run(struct repository *repository, struct message **chain)
         else
             ops[count++] = (struct repository_op *)message;
     }
-    if (count)
+    if (count) {
+        int64_t begun_us = clock_boot_us();
         repository->driver->apply(repository->driver, ops, count);
+        metrics_add(METRIC_BATCH_SECONDS, clock_boot_us() - begun_us);
+        metrics_add(METRIC_BATCH_OPERATIONS, (int64_t)count);
+    }
     for (size_t i = 0; i < count; i++)
         ops[i]->done(ops[i]);
     return !stop;
@@ -159,6 +166,11 @@ bool repository_submit(struct repository *repository, struct repository_op *op)
 void repository_submit_always(struct repository *repository, struct repository_op *op)
 {
     mailbox_post_always(&repository->mailbox, &op->message);
+}
+
+size_t repository_queued(struct repository *repository)
+{
+    return mailbox_depth(&repository->mailbox);
 }
 
 bool repository_reserve(struct repository *repository)

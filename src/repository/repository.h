@@ -308,6 +308,9 @@ bool repository_submit(struct repository *repository, struct repository_op *op);
 /* The same past the mailbox's capacity: for the engine, which bounds its operations itself. */
 void repository_submit_always(struct repository *repository, struct repository_op *op);
 
+/* Operations that wait for the thread, and places kept for some. */
+size_t repository_queued(struct repository *repository);
+
 /* Takes a place in the mailbox, gives it back, or uses it: see base/mailbox.h. */
 bool repository_reserve(struct repository *repository);
 void repository_release(struct repository *repository);

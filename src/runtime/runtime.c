@@ -64,6 +64,7 @@ static void command_carry(struct runtime *runtime, const struct engine_command *
         sweep_end(runtime, command->sweep);
         break;
     case ENGINE_ALARM:
+        runtime_account_alarm(command);
         log_warning(command->text, log_number("count", command->number));
         break;
     }
@@ -72,6 +73,7 @@ static void command_carry(struct runtime *runtime, const struct engine_command *
 static void status_publish(struct runtime *runtime)
 {
     pthread_mutex_lock(&runtime->lock);
+    runtime_account_breaker(runtime->status.breaker, engine_breaker(runtime->engine));
     runtime->status.breaker = engine_breaker(runtime->engine);
     runtime->status.identity = engine_identity(runtime->engine);
     runtime->status.takes_uploads = engine_takes_uploads(runtime->engine);
@@ -96,6 +98,7 @@ static bool message_handle(struct runtime *runtime, struct message *message)
     int64_t now = clock_boot_ms();
     switch ((enum message_kind)message->kind) {
     case MESSAGE_WRITTEN:
+        runtime_account_confirm(CONTAINER_OF(message, struct repository_op, message));
         engine_written(engine, now, CONTAINER_OF(message, struct repository_op, message));
         break;
     case MESSAGE_DELETED:
@@ -266,6 +269,13 @@ void runtime_wake(struct runtime *runtime)
 {
     atomic_store(&runtime->woken, true);
     mailbox_wake(&runtime->mailbox);
+}
+
+void runtime_queues_get(struct runtime *runtime, struct runtime_queues *ret_queues)
+{
+    ret_queues->store = repository_queued(runtime->repository);
+    ret_queues->files = files_queued(runtime->files);
+    ret_queues->engine = mailbox_depth(&runtime->mailbox);
 }
 
 void runtime_status_get(struct runtime *runtime, struct runtime_status *ret_status)

@@ -90,4 +90,11 @@ struct runtime_status {
 
 void runtime_status_get(struct runtime *runtime, struct runtime_status *ret_status);
 
+/* Messages in the mailbox of each thread, and places kept for some. */
+struct runtime_queues {
+    size_t store, files, engine;
+};
+
+void runtime_queues_get(struct runtime *runtime, struct runtime_queues *ret_queues);
+
 #endif

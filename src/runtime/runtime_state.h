@@ -55,6 +55,11 @@ static inline void runtime_post(struct runtime *runtime, struct message *message
 void flow_run_handed(struct runtime *runtime, struct flow_run *run, int64_t now);
 void flow_run_answered(struct waiter *waiter);
 
+/* account.c: counts what the engine does. */
+void runtime_account_confirm(const struct repository_op *op);
+void runtime_account_breaker(enum breaker_state before, enum breaker_state after);
+void runtime_account_alarm(const struct engine_command *command);
+
 /* identity_watch.c: begins a look at the store's identity, and goes on with it. */
 void identity_watch_begin(struct runtime *runtime);
 void identity_watch_next(struct runtime *runtime, int64_t now);

@@ -301,7 +301,6 @@ def test_status_tells_what_is_left(lazy):
     assert answer.status == 200 and "3" in json.dumps(answer.data)
 
 
-@pytest.mark.xfail(strict=True, reason="metrics are not built yet")
 def test_metrics_tell_what_is_left(lazy):
     leave_pending(lazy, 3)
     text = lazy.private.get("/metrics")
