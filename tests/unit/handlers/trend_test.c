@@ -63,12 +63,13 @@ static void trend__takes_the_rate_of_what_there_is_before_a_minute_has_passed(vo
 static void trend__takes_the_rate_of_the_last_minute(void **state)
 {
     (void)state;
-    /* An hour at one a second; then 590 in a minute. */
     add(TREND_POINTS, 10);
     int64_t last_ms = (TREND_POINTS - 1) * TREND_STEP_MS, done = (TREND_POINTS - 1) * 10;
     assert_int_equal(rate_at(last_ms, done), MILLION);
     assert_int_equal(rate_at(last_ms + 60 * SECOND, done + 600), 10 * MILLION);
     assert_int_equal(rate_at(last_ms + 60 * SECOND, done), 0);
+    /* 50 in the first fifty seconds of the minute, 70 in the last ten. */
+    assert_int_equal(rate_at(last_ms + 10 * SECOND, done + 70), 2 * MILLION);
 }
 
 static void trend__foretells_when_it_is_clean(void **state)
