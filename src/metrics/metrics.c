@@ -148,17 +148,19 @@ int64_t metrics_total(enum metric metric, const char *first)
 }
 
 static int histogram_write(struct buffer *text, enum metric metric, struct series *series,
-                           struct exposition_label *labels, size_t count)
+                           const struct exposition_label *labels, size_t count)
 {
     const struct metric_row *row = &metric_table[metric];
     int64_t divisor = metrics_divisor(metric), so_far = 0;
+    struct exposition_label bounded[METRIC_LABELS_MAX + 1];
     char bound[EXPOSITION_NUMBER_SIZE];
+    memcpy(bounded, labels, count * sizeof *labels);
     for (size_t i = 0;; i++) {
         bool last = row->bounds[i] == 0;
         so_far += atomic_load_explicit(&series->buckets[i], memory_order_relaxed);
         exposition_number(row->bounds[i], divisor, bound);
-        labels[count] = (struct exposition_label){"le", last ? "+Inf" : bound};
-        if (exposition_sample(text, row->name, "_bucket", labels, count + 1, so_far, 1) < 0)
+        bounded[count] = (struct exposition_label){"le", last ? "+Inf" : bound};
+        if (exposition_sample(text, row->name, "_bucket", bounded, count + 1, so_far, 1) < 0)
             return -1;
         if (last)
             break;
@@ -172,7 +174,7 @@ static int histogram_write(struct buffer *text, enum metric metric, struct serie
 static int series_write(struct buffer *text, enum metric metric, struct series *series)
 {
     const struct metric_row *row = &metric_table[metric];
-    struct exposition_label labels[METRIC_LABELS_MAX + 1];
+    struct exposition_label labels[METRIC_LABELS_MAX];
     const char *value = series->values;
     size_t count = 0;
     for (; row->labels[count]; count++) {
