@@ -56,7 +56,9 @@ class Service:
     def child_environment(self):
         kept = {name: value for name, value in os.environ.items()
                 if not name.startswith(("AWS_", "USERS_"))}
-        return {**kept, "HOME": str(self.folder), **self.environment}
+        # Whoever runs the tests on a machine with a role must not lend it to them.
+        return {**kept, "HOME": str(self.folder), "AWS_EC2_METADATA_DISABLED": "true",
+                **self.environment}
 
     def run(self, *arguments, timeout=30, **changes):
         """Runs it to its end, for what does not start; exit code and output."""

@@ -1,6 +1,7 @@
 #include "files/s3/location.h"
 
 #include "files/driver.h"
+#include "files/s3/source.h"
 
 #include <ctype.h>
 #include <stdio.h>
@@ -9,9 +10,6 @@
 
 #define SCHEME         "s3://"
 #define DEFAULT_REGION "us-east-1"
-
-/* Longest value of a parameter, in bytes, with its end. */
-#define VALUE_SIZE 512
 
 static bool text_consists_of(const char *text, const char *others)
 {
@@ -56,11 +54,68 @@ static int endpoint_set(struct s3_location *location, const char *value, struct 
                      "user, path or query");
 }
 
-static int path_style_set(struct s3_location *location, const char *value, struct error *error)
+static int switch_set(bool *on, const char *name, const char *value, struct error *error)
 {
     if (strcmp(value, "on") != 0 && strcmp(value, "off") != 0)
-        return error_set(error, ERROR_USAGE, "path-style is 'on' or 'off', not '%s'", value);
-    location->path_style = strcmp(value, "on") == 0;
+        return error_set(error, ERROR_USAGE, "%s is 'on' or 'off', not '%s'", name, value);
+    *on = strcmp(value, "on") == 0;
+    return 0;
+}
+
+static int path_style_set(struct s3_location *location, const char *value, struct error *error)
+{
+    return switch_set(&location->path_style, "path-style", value, error);
+}
+
+static int requester_pays_set(struct s3_location *location, const char *value,
+                              struct error *error)
+{
+    return switch_set(&location->requester_pays, "requester-pays", value, error);
+}
+
+static int bulk_delete_set(struct s3_location *location, const char *value, struct error *error)
+{
+    bool on = true;
+    int result = switch_set(&on, "bulk-delete", value, error);
+    location->single_deletes = !on;
+    return result;
+}
+
+static int checksum_set(struct s3_location *location, const char *value, struct error *error)
+{
+    location->with_sha256 = strcmp(value, "sha256") == 0;
+    if (!location->with_sha256 && strcmp(value, "md5") != 0)
+        return error_set(error, ERROR_USAGE, "checksum is 'md5' or 'sha256', not '%s'", value);
+    return 0;
+}
+
+static int ca_set(struct s3_location *location, const char *value, struct error *error)
+{
+    if (value[0] != '/')
+        return error_set(error, ERROR_USAGE, "ca is a file's whole path, not '%s'", value);
+    strcpy(location->ca, value);
+    return 0;
+}
+
+static int encryption_set(struct s3_location *location, const char *value, struct error *error)
+{
+    static const char *const ways[] = {"AES256", "aws:kms", "aws:kms:dsse"};
+    for (size_t i = 0; i < sizeof ways / sizeof *ways; i++) {
+        if (strcmp(ways[i], value) == 0) {
+            strcpy(location->encryption, value);
+            return 0;
+        }
+    }
+    return error_set(error, ERROR_USAGE, "sse is AES256, aws:kms or aws:kms:dsse, not '%s'",
+                     value);
+}
+
+static int encryption_key_set(struct s3_location *location, const char *value,
+                              struct error *error)
+{
+    if (!*value || !text_consists_of(value, ":/_-."))
+        return error_set(error, ERROR_USAGE, "sse-kms-key is a key's id or ARN");
+    strcpy(location->encryption_key, value);
     return 0;
 }
 
@@ -68,9 +123,15 @@ static const struct {
     const char *name;
     int (*set)(struct s3_location *location, const char *value, struct error *error);
 } parameters_known[] = {
+    {"bulk-delete", bulk_delete_set},
+    {"ca", ca_set},
+    {"checksum", checksum_set},
     {"endpoint", endpoint_set},
     {"path-style", path_style_set},
     {"region", region_set},
+    {"requester-pays", requester_pays_set},
+    {"sse", encryption_set},
+    {"sse-kms-key", encryption_key_set},
 };
 
 #define PARAMETERS_KNOWN (sizeof parameters_known / sizeof *parameters_known)
@@ -80,7 +141,7 @@ static int parameter_read(struct s3_location *location, const char *text, size_t
 {
     const char *equals = memchr(text, '=', length);
     size_t name = equals ? (size_t)(equals - text) : length;
-    char value[VALUE_SIZE] = "";
+    char value[S3_VALUE_SIZE] = "";
     for (size_t i = 0; i < PARAMETERS_KNOWN; i++) {
         if (strlen(parameters_known[i].name) != name ||
             strncmp(parameters_known[i].name, text, name) != 0)
@@ -94,7 +155,8 @@ static int parameter_read(struct s3_location *location, const char *text, size_t
         return parameters_known[i].set(location, value, error);
     }
     return error_set(error, ERROR_USAGE,
-                     "'%.*s' is not known: endpoint, path-style and region are",
+                     "'%.*s' is not known: bulk-delete, ca, checksum, endpoint, path-style, "
+                     "region, requester-pays, sse and sse-kms-key are",
                      (int)(name > 64 ? 64 : name), text);
 }
 
@@ -147,6 +209,20 @@ static int prefix_read(struct s3_location *location, const char *text, size_t le
     return 0;
 }
 
+/* What the parameters say together. */
+static int contradictions_check(const struct s3_location *location, struct error *error)
+{
+    if (location->encryption_key[0] && strncmp(location->encryption, "aws:kms", 7) != 0)
+        return error_set(error, ERROR_USAGE, "sse-kms-key is nothing without sse=aws:kms");
+    /* A host's name has no capitals, and a certificate's star stands for one part of it. */
+    for (const char *at = location->bucket; !location->path_style && *at; at++) {
+        if (isupper((unsigned char)*at) || *at == '_' || (*at == '.' && location->tls))
+            return error_set(error, ERROR_USAGE,
+                             "the bucket's name cannot be part of a host's: path-style=on");
+    }
+    return 0;
+}
+
 static const char *environment_first(const char *const names[2])
 {
     for (int i = 0; i < 2; i++) {
@@ -163,6 +239,11 @@ static int environment_read(struct s3_location *location, struct error *error)
     static const char *const regions[] = {"AWS_REGION", "AWS_DEFAULT_REGION"};
     static const char *const endpoints[] = {"AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL"};
     const char *region = environment_first(regions), *endpoint = environment_first(endpoints);
+    char of_profile[S3_SESSION_SIZE] = "";
+    if (!location->region[0] && !region) {
+        s3_source_region(of_profile);
+        region = of_profile[0] ? of_profile : NULL;
+    }
     if (!location->region[0] &&
         region_set(location, region ? region : DEFAULT_REGION, error) < 0)
         return error_wrap(error, "AWS_REGION or AWS_DEFAULT_REGION");
@@ -173,8 +254,8 @@ static int environment_read(struct s3_location *location, struct error *error)
                    ? error_wrap(error, "AWS_ENDPOINT_URL_S3 or AWS_ENDPOINT_URL")
                    : 0;
     location->tls = true;
-    snprintf(location->authority, sizeof location->authority, "s3.%s.amazonaws.com",
-             location->region);
+    snprintf(location->authority, sizeof location->authority, "s3.%s.amazonaws.com%s",
+             location->region, strncmp(location->region, "cn-", 3) == 0 ? ".cn" : "");
     return 0;
 }
 
@@ -194,7 +275,8 @@ int s3_location_parse(const char *url, struct s3_location *ret_location, struct 
     else if (bucket_read(&location, bucket, bucket_length, error) == 0 &&
              prefix_read(&location, prefix, prefix_length, error) == 0 &&
              query_read(&location, *query ? query + 1 : query, error) == 0 &&
-             environment_read(&location, error) == 0) {
+             environment_read(&location, error) == 0 &&
+             contradictions_check(&location, error) == 0) {
         *ret_location = location;
         return 0;
     }

@@ -14,6 +14,9 @@
 #define S3_PREFIX_SIZE    258
 #define S3_REGION_SIZE    65
 #define S3_AUTHORITY_SIZE 262
+#define S3_VALUE_SIZE     512 /* of a parameter */
+
+#define S3_ENCRYPTION_SIZE 32
 
 /* Longest URL that is built, in bytes: every byte of prefix and key may take three. */
 #define S3_URL_BYTES_MAX 4096
@@ -24,7 +27,13 @@ struct s3_location {
     char bucket[S3_BUCKET_SIZE];
     char prefix[S3_PREFIX_SIZE]; /* "", or ends in a slash */
     char region[S3_REGION_SIZE];
-    bool path_style; /* the bucket is the path's first part, else the host's */
+    bool path_style;        /* the bucket is the path's first part, else the host's */
+    char ca[S3_VALUE_SIZE]; /* a file of certificates; "": not said here */
+    char encryption[S3_ENCRYPTION_SIZE]; /* the bucket's own way: "" */
+    char encryption_key[S3_VALUE_SIZE];  /* "": none named */
+    bool requester_pays;
+    bool with_sha256;    /* beside Content-MD5 */
+    bool single_deletes; /* DeleteObjects is not even tried */
 };
 
 /* A parameter of a URL's query. */

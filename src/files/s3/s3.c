@@ -2,6 +2,7 @@
 
 #include "base/clock.h"
 #include "files/s3/answer.h"
+#include "files/s3/renewal.h"
 #include "files/s3/transfer.h"
 #include "files/s3/xml.h"
 
@@ -37,6 +38,7 @@ TAILQ_HEAD(request_list, request);
 struct s3 {
     struct files_driver driver;
     struct s3_store store;
+    struct s3_renewal *renewal;
     CURLM *multi;
     struct request_list waiting, active, spare;
     size_t active_count;
@@ -156,7 +158,6 @@ static int call_fill_delete(struct request *request, struct s3_call *call, const
     call->bytes = request->sent.bytes;
     call->length = request->sent.length;
     call->content_type = "application/xml";
-    call->with_digest = true;
     return 0;
 }
 
@@ -262,6 +263,8 @@ static void request_complete(struct s3 *s3, struct request *request, CURLcode re
     struct files_op *op = request->op;
     s3_answer_read(op, request->kind, &request->transfer, result, s3->store.location.prefix);
     address_note(s3, request);
+    if (s3_renewal_concerns(&op->answer))
+        s3_renewal_hasten(s3->renewal, clock_boot_ms());
     curl_multi_remove_handle(s3->multi, request->transfer.easy);
     TAILQ_REMOVE(&s3->active, request, entry);
     s3->active_count--;
@@ -278,9 +281,25 @@ static void request_complete(struct s3 *s3, struct request *request, CURLcode re
     request_send(s3, request);
 }
 
+/* Nobody will say who we are, for now. */
+static void waiting_refuse(struct s3 *s3, const struct files_answer *why)
+{
+    struct request *request;
+    while ((request = TAILQ_FIRST(&s3->waiting))) {
+        TAILQ_REMOVE(&s3->waiting, request, entry);
+        request->op->answer = *why;
+        request_finish(s3, request);
+    }
+}
+
 static void waiting_send(struct s3 *s3)
 {
-    while (s3->active_count < S3_CONNECTIONS_MAX && !TAILQ_EMPTY(&s3->waiting)) {
+    struct files_answer why;
+    enum s3_renewal_state state = s3_renewal_state(s3->renewal, &why);
+    if (state == S3_RENEWAL_FAILED)
+        waiting_refuse(s3, &why);
+    while (state == S3_RENEWAL_READY && s3->active_count < S3_CONNECTIONS_MAX &&
+           !TAILQ_EMPTY(&s3->waiting)) {
         struct request *request = TAILQ_FIRST(&s3->waiting);
         TAILQ_REMOVE(&s3->waiting, request, entry);
         request_send(s3, request);
@@ -306,19 +325,23 @@ static void completed_take(struct s3 *s3)
     CURLMsg *message;
     int left;
     while ((message = curl_multi_info_read(s3->multi, &left))) {
-        if (message->msg != CURLMSG_DONE)
-            continue;
         struct request *request = NULL;
         CURLcode result = message->data.result;
+        if (message->msg != CURLMSG_DONE ||
+            s3_renewal_take(s3->renewal, message->easy_handle, result))
+            continue;
         curl_easy_getinfo(message->easy_handle, CURLINFO_PRIVATE, &request);
         request_complete(s3, request, result);
     }
 }
 
-/* The earliest deadline of what waits for its turn; `latest` if that is earlier. */
+/* The earliest deadline of what waits, renewal included; `latest` if that is earlier. */
 static int64_t waiting_until(const struct s3 *s3, int64_t latest)
 {
     const struct request *request;
+    int64_t due = s3_renewal_due(s3->renewal);
+    if (due < latest)
+        latest = due;
     TAILQ_FOREACH(request, &s3->waiting, entry)
     {
         if (request->op->deadline_ms < latest)
@@ -359,6 +382,7 @@ static void s3_poll(struct files_driver *driver, int64_t timeout_ms)
 {
     struct s3 *s3 = s3_of(driver);
     int64_t now = clock_boot_ms();
+    s3_renewal_advance(s3->renewal, now);
     int64_t until = waiting_until(s3, now + timeout_ms);
     int running;
     if (curl_multi_poll(s3->multi, NULL, 0, until > now ? (int)(until - now) : 0, NULL) !=
@@ -398,6 +422,7 @@ static void s3_close(struct files_driver *driver)
         TAILQ_REMOVE(&s3->spare, request, entry);
         request_free(request);
     }
+    s3_renewal_close(s3->renewal);
     curl_multi_cleanup(s3->multi);
     s3_credentials_clear(&s3->store.credentials);
     free(s3->store.trusted);
@@ -407,17 +432,31 @@ static void s3_close(struct files_driver *driver)
 
 static int store_read(struct s3_store *store, const char *url, struct error *error)
 {
-    if (s3_location_parse(url, &store->location, error) < 0 ||
-        s3_credentials_read(&store->credentials, error) < 0)
+    if (s3_location_parse(url, &store->location, error) < 0)
         return -1;
     snprintf(store->signing, sizeof store->signing, "aws:amz:%s:s3", store->location.region);
-    const char *trusted = getenv("AWS_CA_BUNDLE");
-    if (trusted && *trusted) {
+    const char *trusted = s3_source_variable("AWS_CA_BUNDLE");
+    if (store->location.ca[0])
+        trusted = store->location.ca;
+    if (trusted) {
         store->trusted = strdup(trusted);
         if (!store->trusted)
             return error_set(error, ERROR_NO_MEMORY, "no memory for the S3 store");
     }
     return 0;
+}
+
+static int s3_init(struct s3 *s3, const char *url, struct error *error)
+{
+    s3->multi = curl_multi_init();
+    if (!s3->multi || curl_multi_setopt(s3->multi, CURLMOPT_MAXCONNECTS,
+                                        (long)S3_CONNECTIONS_MAX) != CURLM_OK)
+        return error_set(error, ERROR_NO_MEMORY, "no memory for the S3 store");
+    struct s3_store *store = &s3->store;
+    return store_read(store, url, error) < 0
+               ? -1
+               : s3_renewal_open(s3->multi, store->location.region, store->trusted,
+                                 &store->credentials, &s3->renewal, error);
 }
 
 int files_s3_open(const struct files_s3_options *options, struct files_driver **ret_driver,
@@ -434,12 +473,7 @@ int files_s3_open(const struct files_s3_options *options, struct files_driver **
     TAILQ_INIT(&s3->waiting);
     TAILQ_INIT(&s3->active);
     TAILQ_INIT(&s3->spare);
-    s3->multi = curl_multi_init();
-    if (store_read(&s3->store, options->url, error) < 0 || !s3->multi ||
-        curl_multi_setopt(s3->multi, CURLMOPT_MAXCONNECTS, (long)S3_CONNECTIONS_MAX) !=
-            CURLM_OK) {
-        if (!s3->multi)
-            error_set(error, ERROR_NO_MEMORY, "no memory for the S3 store");
+    if (s3_init(s3, options->url, error) < 0) {
         s3_close(&s3->driver);
         return -1;
     }

@@ -3,13 +3,19 @@
  *
  *     s3://BUCKET/PREFIX?region=eu-west-1&endpoint=https://s3.example.org&path-style=on
  *
- * What the address leaves out comes from AWS_REGION or AWS_DEFAULT_REGION (else us-east-1) and
- * AWS_ENDPOINT_URL_S3 or AWS_ENDPOINT_URL (else Amazon's). Credentials come from
- * AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and AWS_SESSION_TOKEN, else from the profile
- * AWS_PROFILE of AWS_SHARED_CREDENTIALS_FILE (~/.aws/credentials); certificates that are
- * trusted, if not the system's, from AWS_CA_BUNDLE. All are read once. No proxy is ever used,
- * whatever the environment says: it could repeat a write, and its address would hide the
- * provider's.
+ * What the address leaves out comes from AWS_REGION or AWS_DEFAULT_REGION or the profile (else
+ * us-east-1) and AWS_ENDPOINT_URL_S3 or AWS_ENDPOINT_URL (else Amazon's). More that it may say:
+ *
+ *     ca=/FILE            certificates that are trusted (else AWS_CA_BUNDLE, else the system's)
+ *     checksum=sha256     x-amz-checksum-sha256 beside Content-MD5 (md5)
+ *     sse=AES256          or aws:kms or aws:kms:dsse: how objects are encrypted that are put
+ *     sse-kms-key=ARN     with which key, for aws:kms
+ *     requester-pays=on   we pay for what we ask of somebody else's bucket
+ *     bulk-delete=off     DeleteObjects is not even tried
+ *
+ * Credentials come from where source.h finds them, and are renewed before they expire. All else
+ * is read once. No proxy is ever used, whatever the environment says: it could repeat a write,
+ * and its address would hide the provider's.
  *
  * Requests run on one curl multi handle, at most S3_CONNECTIONS_MAX at a time; the others wait
  * for their turn and are answered "not-sent" if their deadline comes first.

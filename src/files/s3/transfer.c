@@ -4,9 +4,9 @@
 #include <stdio.h>
 #include <string.h>
 
-/* Room for a digest in hexadecimal, and for one of MD5 in base64. */
-#define SHA256_HEX_SIZE 65
-#define MD5_BASE64_SIZE 25
+/* Room for a digest in hexadecimal, and for any in base64. */
+#define SHA256_HEX_SIZE    65
+#define DIGEST_BASE64_SIZE 45
 
 /* Longest header line that is sent, in bytes, with its end. */
 #define HEADER_SIZE (S3_TOKEN_SIZE + 64)
@@ -75,11 +75,13 @@ static int sha256_hex(const void *bytes, size_t length, char ret_hex[static SHA2
     return 0;
 }
 
-static int md5_base64(const void *bytes, size_t length, char ret_text[static MD5_BASE64_SIZE])
+static int digest_base64(const EVP_MD *kind, const void *bytes, size_t length,
+                         char ret_text[static DIGEST_BASE64_SIZE])
 {
     unsigned char digest[EVP_MAX_MD_SIZE];
     unsigned digest_length = 0;
-    if (EVP_Digest(bytes, length, digest, &digest_length, EVP_md5(), NULL) != 1)
+    if (EVP_Digest(bytes, length, digest, &digest_length, kind, NULL) != 1 ||
+        digest_length > 32)
         return -1;
     EVP_EncodeBlock((unsigned char *)ret_text, digest, (int)digest_length);
     return 0;
@@ -102,17 +104,49 @@ static int header_add(struct s3_transfer *transfer, const char *name, const char
     return 0;
 }
 
+/* What a store may want to be sure that a body is whole. */
+static int checksums_add(struct s3_transfer *transfer, const struct s3_store *store,
+                         const void *bytes, size_t length)
+{
+    char text[DIGEST_BASE64_SIZE];
+    if (digest_base64(EVP_md5(), bytes, length, text) < 0 ||
+        header_add(transfer, "Content-MD5", text) < 0)
+        return -1;
+    if (!store->location.with_sha256)
+        return 0;
+    return digest_base64(EVP_sha256(), bytes, length, text) < 0
+               ? -1
+               : header_add(transfer, "x-amz-checksum-sha256", text);
+}
+
+/* How objects that are written are encrypted, and who pays. */
+static int manner_add(struct s3_transfer *transfer, const struct s3_location *location,
+                      const struct s3_call *call)
+{
+    if (location->requester_pays &&
+        header_add(transfer, "x-amz-request-payer", "requester") < 0)
+        return -1;
+    if (strcmp(call->method, "PUT") != 0)
+        return 0;
+    if (location->encryption[0] &&
+        header_add(transfer, "x-amz-server-side-encryption", location->encryption) < 0)
+        return -1;
+    return location->encryption_key[0]
+               ? header_add(transfer, "x-amz-server-side-encryption-aws-kms-key-id",
+                            location->encryption_key)
+               : 0;
+}
+
 static int headers_build(struct s3_transfer *transfer, const struct s3_store *store,
                          const struct s3_call *call, const void *bytes, size_t length)
 {
-    char sha256[SHA256_HEX_SIZE], md5[MD5_BASE64_SIZE];
+    char sha256[SHA256_HEX_SIZE];
     if (sha256_hex(bytes, length, sha256) < 0 ||
-        header_add(transfer, "x-amz-content-sha256", sha256) < 0)
+        header_add(transfer, "x-amz-content-sha256", sha256) < 0 ||
+        manner_add(transfer, &store->location, call) < 0)
         return -1;
-    if (call->content_type && header_add(transfer, "Content-Type", call->content_type) < 0)
-        return -1;
-    if (call->with_digest &&
-        (md5_base64(bytes, length, md5) < 0 || header_add(transfer, "Content-MD5", md5) < 0))
+    if (call->content_type && (header_add(transfer, "Content-Type", call->content_type) < 0 ||
+                               checksums_add(transfer, store, bytes, length) < 0))
         return -1;
     if (call->only_new && header_add(transfer, "If-None-Match", "*") < 0)
         return -1;

@@ -39,10 +39,9 @@ struct s3_call {
     size_t parameter_count;
     const void *bytes; /* the body, if there is a content type */
     size_t length;
-    const char *content_type;
+    const char *content_type; /* with one, the body's checksums are sent too */
     bool once;             /* never sent twice: not on a connection that may have died (R14) */
     bool only_new;         /* If-None-Match: * */
-    bool with_digest;      /* Content-MD5 */
     struct buffer *object; /* where the body of a 200 goes; NULL: like any other */
     int64_t timeout_ms;
 };

@@ -1,5 +1,4 @@
-/* Where the S3 driver finds its bucket and its credentials. */
-#include "files/s3/credentials.h"
+/* Where the S3 driver finds its bucket, and how it speaks to it. */
 #include "files/s3/location.h"
 
 #include <setjmp.h>
@@ -13,11 +12,8 @@
 
 static int environment_clear(void **state)
 {
-    static const char *const names[] = {"AWS_REGION",          "AWS_DEFAULT_REGION",
-                                        "AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL",
-                                        "AWS_ACCESS_KEY_ID",   "AWS_SECRET_ACCESS_KEY",
-                                        "AWS_SESSION_TOKEN",   "AWS_SHARED_CREDENTIALS_FILE",
-                                        "AWS_PROFILE",         "HOME"};
+    static const char *const names[] = {"AWS_REGION", "AWS_DEFAULT_REGION",
+                                        "AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL", "HOME"};
     (void)state;
     for (size_t i = 0; i < sizeof names / sizeof *names; i++)
         unsetenv(names[i]);
@@ -155,85 +151,55 @@ static void the_longest_url_fits(void **state)
     buffer_deinit(&url);
 }
 
-static void the_environment_has_the_first_word(void **state)
+static void an_address_says_how_to_write(void **state)
 {
     (void)state;
-    struct s3_credentials credentials;
-    struct error error = {0};
-    setenv("AWS_ACCESS_KEY_ID", "id", 1);
-    assert_int_equal(s3_credentials_read(&credentials, &error), -1);
-    assert_int_equal(error.class, ERROR_CONFIG);
-    assert_non_null(strstr(error.text, "AWS_SECRET_ACCESS_KEY is not"));
-    setenv("AWS_SECRET_ACCESS_KEY", "shh", 1);
-    assert_int_equal(s3_credentials_read(&credentials, &error), 0);
-    assert_string_equal(credentials.key_id, "id");
-    assert_string_equal(credentials.secret, "shh");
-    assert_string_equal(credentials.token, "");
-    setenv("AWS_SESSION_TOKEN", "tok", 1);
-    assert_int_equal(s3_credentials_read(&credentials, &error), 0);
-    assert_string_equal(credentials.token, "tok");
-    setenv("AWS_SECRET_ACCESS_KEY", "shh\r\nx: y", 1);
-    assert_int_equal(s3_credentials_read(&credentials, &error), -1);
-    assert_null(strstr(error.text, "shh"));
+    struct s3_location location =
+        location_of("s3://bucket?sse=aws:kms&sse-kms-key=arn:aws:kms:eu-west-1:1:key/a-b&"
+                    "requester-pays=on&checksum=sha256&bulk-delete=off&ca=/etc/ca%20s.pem");
+    assert_string_equal(location.encryption, "aws:kms");
+    assert_string_equal(location.encryption_key, "arn:aws:kms:eu-west-1:1:key/a-b");
+    assert_string_equal(location.ca, "/etc/ca s.pem");
+    assert_true(location.requester_pays && location.with_sha256 && location.single_deletes);
+    location = location_of("s3://bucket");
+    assert_false(location.requester_pays || location.with_sha256 || location.single_deletes);
+    assert_string_equal(location.encryption, "");
 }
 
-static int read_from_file(const char *content, struct s3_credentials *credentials,
-                          struct error *error)
-{
-    char path[] = "/tmp/files-credentials-XXXXXX";
-    int file = mkstemp(path);
-    assert_true(file >= 0);
-    assert_int_equal(write(file, content, strlen(content)), (ssize_t)strlen(content));
-    close(file);
-    setenv("AWS_SHARED_CREDENTIALS_FILE", path, 1);
-    int result = s3_credentials_read(credentials, error);
-    unlink(path);
-    return result;
-}
-
-static void the_file_has_profiles(void **state)
+static void how_to_write_is_checked(void **state)
 {
     (void)state;
-    static const char content[] = "# mine\n"
-                                  "[other]\n"
-                                  "aws_access_key_id = other-id\n"
-                                  "aws_secret_access_key = other-shh\n"
-                                  "aws_session_token=other-tok\n"
-                                  "[default]\n"
-                                  "region = eu-west-1\r\n"
-                                  "aws_access_key_id=id\r\n"
-                                  "; aws_access_key_id=not\n"
-                                  "  aws_secret_access_key =  shh/+=  \n"
-                                  "[last]\n"
-                                  "aws_access_key_id = alone\n";
-    struct s3_credentials credentials;
-    struct error error = {0};
-    assert_int_equal(read_from_file(content, &credentials, &error), 0);
-    assert_string_equal(credentials.key_id, "id");
-    assert_string_equal(credentials.secret, "shh/+=");
-    assert_string_equal(credentials.token, "");
-    setenv("AWS_PROFILE", "other", 1);
-    assert_int_equal(read_from_file(content, &credentials, &error), 0);
-    assert_string_equal(credentials.secret, "other-shh");
-    assert_string_equal(credentials.token, "other-tok");
-    setenv("AWS_PROFILE", "last", 1);
-    assert_int_equal(read_from_file(content, &credentials, &error), -1);
-    assert_int_equal(error.class, ERROR_CONFIG);
-    assert_non_null(strstr(error.text, "[last]"));
-    assert_string_equal(credentials.key_id, "");
+    static const struct {
+        const char *url, *says;
+    } cases[] = {
+        {"s3://bucket?sse=rot13", "AES256"},
+        {"s3://bucket?sse-kms-key=abc", "sse=aws:kms"},
+        {"s3://bucket?sse=AES256&sse-kms-key=abc", "sse=aws:kms"},
+        {"s3://bucket?sse=aws:kms&sse-kms-key=a%0D%0Ax", "a key's id"},
+        {"s3://bucket?checksum=crc32", "'sha256'"},
+        {"s3://bucket?requester-pays=yes", "'on' or 'off'"},
+        {"s3://bucket?bulk-delete=1", "'on' or 'off'"},
+        {"s3://bucket?ca=ca.pem", "whole path"},
+        {"s3://Bucket?path-style=off", "path-style=on"},
+        {"s3://buc_ket?path-style=off", "path-style=on"},
+        {"s3://buc.ket?path-style=off", "path-style=on"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct s3_location location;
+        struct error error = {0};
+        assert_int_equal(s3_location_parse(cases[i].url, &location, &error), -1);
+        assert_int_equal(error.class, ERROR_USAGE);
+        if (!strstr(error.text, cases[i].says))
+            fail_msg("%s: %s", cases[i].url, error.text);
+    }
+    location_of("s3://buc.ket?path-style=off&endpoint=http://127.0.0.1:1");
 }
 
-static void without_credentials_there_is_no_store(void **state)
+static void amazon_in_china_has_another_name(void **state)
 {
     (void)state;
-    struct s3_credentials credentials;
-    struct error error = {0};
-    assert_int_equal(s3_credentials_read(&credentials, &error), -1);
-    assert_int_equal(error.class, ERROR_CONFIG);
-    setenv("HOME", "/nonexistent", 1);
-    assert_int_equal(s3_credentials_read(&credentials, &error), -1);
-    assert_int_equal(error.class, ERROR_CONFIG);
-    assert_non_null(strstr(error.text, "/nonexistent/.aws/credentials"));
+    assert_string_equal(location_of("s3://bucket?region=cn-north-1").authority,
+                        "s3.cn-north-1.amazonaws.com.cn");
 }
 
 int main(void)
@@ -244,9 +210,9 @@ int main(void)
         cmocka_unit_test_setup(what_is_wrong_is_named, environment_clear),
         cmocka_unit_test_setup(urls_are_written_as_they_are_signed, environment_clear),
         cmocka_unit_test_setup(the_longest_url_fits, environment_clear),
-        cmocka_unit_test_setup(the_environment_has_the_first_word, environment_clear),
-        cmocka_unit_test_setup(the_file_has_profiles, environment_clear),
-        cmocka_unit_test_setup(without_credentials_there_is_no_store, environment_clear),
+        cmocka_unit_test_setup(an_address_says_how_to_write, environment_clear),
+        cmocka_unit_test_setup(how_to_write_is_checked, environment_clear),
+        cmocka_unit_test_setup(amazon_in_china_has_another_name, environment_clear),
     };
     return cmocka_run_group_tests_name("files: S3 location", tests, NULL, NULL);
 }

@@ -27,7 +27,7 @@ const char *reply(const char *status, const char *headers, const char *body)
 
 void driver_open(const char *host, unsigned port, const char *more)
 {
-    char url[128];
+    char url[512];
     struct error error = {0};
     snprintf(url, sizeof url, "s3://bucket/pre?region=eu-west-1&endpoint=http://%s:%u%s", host,
              port, more);
@@ -79,6 +79,7 @@ void environment_set(void)
     setenv("AWS_ACCESS_KEY_ID", "someone", 1);
     setenv("AWS_SECRET_ACCESS_KEY", "verysecret", 1);
     setenv("http_proxy", "http://127.0.0.1:1", 1);
+    setenv("AWS_EC2_METADATA_DISABLED", "true", 1);
     unsetenv("AWS_SESSION_TOKEN");
     unsetenv("AWS_CA_BUNDLE");
 }

@@ -133,6 +133,51 @@ static void a_batch_is_signed_and_written_as_s3_wants_it(void **state)
     assert_null(strstr(request, "verysecret"));
 }
 
+/* MD5 and SHA-256 of "png": printf png | openssl dgst -md5 -binary | base64. */
+#define PNG_MD5    "v/E5+gWsWD9oWlI6s9EQoA=="
+#define PNG_SHA256 "j4y7fc9G4Lx9UyZXSabBfRFgk6a6leRCdkBgx2/UqGw="
+
+static void a_put_is_written_as_its_store_wants_it(void **state)
+{
+    (void)state;
+    const struct server_reply fine[] = {{reply("200 OK", "", ""), SERVER_KEEP}};
+    struct files_op put = put_op();
+    store_open(fine, 1);
+    run(&put, PATIENCE);
+    store_close();
+    assert_non_null(strstr(server.requests[0], "\r\nContent-MD5: " PNG_MD5 "\r\n"));
+    assert_null(strstr(server.requests[0], "x-amz-checksum"));
+    assert_null(strstr(server.requests[0], "x-amz-request-payer"));
+    assert_null(strstr(server.requests[0], "encryption"));
+
+    store_open_at("127.0.0.1",
+                  "&checksum=sha256&requester-pays=on&sse=aws:kms&sse-kms-key=key-1", fine, 1);
+    run(&put, PATIENCE);
+    store_close();
+    const char *request = server.requests[0];
+    assert_non_null(strstr(request, "\r\nContent-MD5: " PNG_MD5 "\r\n"));
+    assert_non_null(strstr(request, "\r\nx-amz-checksum-sha256: " PNG_SHA256 "\r\n"));
+    assert_non_null(strstr(request, "\r\nx-amz-request-payer: requester\r\n"));
+    assert_non_null(strstr(request, "\r\nx-amz-server-side-encryption: aws:kms\r\n"));
+    assert_non_null(
+        strstr(request, "\r\nx-amz-server-side-encryption-aws-kms-key-id: key-1\r\n"));
+}
+
+/* A DELETE with a header about encryption would be refused. */
+static void only_a_put_is_encrypted(void **state)
+{
+    (void)state;
+    const struct server_reply fine[] = {{reply("200 OK", "", RESULT("")), SERVER_KEEP}};
+    struct files_op op = {
+        .verb = FILES_DELETE, .keys = keys, .answers = answers, .count = KEYS};
+    store_open_at("127.0.0.1", "&requester-pays=on&sse=AES256&checksum=sha256", fine, 1);
+    run(&op, PATIENCE);
+    store_close();
+    assert_non_null(strstr(server.requests[0], "\r\nx-amz-request-payer: requester\r\n"));
+    assert_non_null(strstr(server.requests[0], "\r\nx-amz-checksum-sha256: "));
+    assert_null(strstr(server.requests[0], "encryption"));
+}
+
 static struct files_identity some_identity(void)
 {
     struct files_identity identity;
@@ -302,6 +347,8 @@ int main(void)
         cmocka_unit_test(a_put_is_sent_once_on_a_fresh_connection),
         cmocka_unit_test(a_put_is_done_only_when_nothing_is_said_against_it),
         cmocka_unit_test(a_batch_is_signed_and_written_as_s3_wants_it),
+        cmocka_unit_test(a_put_is_written_as_its_store_wants_it),
+        cmocka_unit_test(only_a_put_is_encrypted),
         cmocka_unit_test(a_store_that_overwrites_is_caught_by_reading_back),
         cmocka_unit_test(an_identity_is_never_written_over_another),
         cmocka_unit_test(another_address_is_noticed),

@@ -49,7 +49,7 @@ static void reply_send(struct server *server, struct server_connection *connecti
     if (server->request_count < SERVER_REPLIES_MAX)
         memcpy(server->requests[server->request_count], connection->request,
                connection->length);
-    server->request_count++;
+    __atomic_add_fetch(&server->request_count, 1, __ATOMIC_RELEASE);
     connection->length = 0;
     size_t length = strlen(reply.bytes);
     if (length && send(connection->socket, reply.bytes, length, MSG_NOSIGNAL) < 0)
