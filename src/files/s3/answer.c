@@ -1,24 +1,11 @@
 #include "files/s3/answer.h"
 
+#include "files/s3/redirect.h"
 #include "files/s3/xml.h"
 
 #include <ctype.h>
 #include <stdio.h>
 #include <string.h>
-
-/* Says where the bucket is, if the provider told; no redirect is followed. */
-static void answer_redirect(struct files_answer *answer, CURL *easy, int status)
-{
-    char text[FILES_TEXT_SIZE];
-    struct curl_header *region = NULL;
-    if (curl_easy_header(easy, "x-amz-bucket-region", 0, CURLH_HEADER, -1, &region) ==
-        CURLHE_OK)
-        snprintf(text, sizeof text, "the bucket is in region %.64s: set region= to it",
-                 region->value);
-    else
-        snprintf(text, sizeof text, "the provider points to another address: set endpoint=");
-    files_answer_set(answer, status, FILES_CODE_REDIRECT, text);
-}
 
 static bool body_is_empty(const struct buffer *body)
 {
@@ -51,10 +38,12 @@ static void answer_plain(struct files_answer *answer, const struct s3_transfer *
     const struct buffer *body = &transfer->received;
     if (body_is_empty(body))
         files_answer_set(answer, status, NULL, NULL);
-    else if (s3_xml_read(body->bytes, body->length, &error, NULL, NULL) == S3_DOCUMENT_ERROR)
+    else if (s3_xml_read(body->bytes, body->length, &error, NULL, NULL) == S3_DOCUMENT_ERROR) {
         answer_error(answer, status, &error);
-    else
+        s3_redirect_explain(answer, transfer, &error);
+    } else {
         answer_malformed(answer, status);
+    }
 }
 
 static void answer_marker(struct files_answer *answer, int status)
@@ -237,7 +226,7 @@ void s3_answer_read(struct files_op *op, enum s3_kind kind, struct s3_transfer *
     if (status >= 200 && status < 300) {
         answer_success(op, kind, transfer, prefix, (int)status);
     } else if (status >= 300 && status < 400) {
-        answer_redirect(answer, transfer->easy, (int)status);
+        s3_redirect_read(answer, transfer, (int)status);
     } else {
         answer_plain(answer, transfer, (int)status);
         if (kind == S3_DELETES_ONE && status == 404 && code_is_absence(answer->code))

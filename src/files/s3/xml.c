@@ -63,6 +63,10 @@ static void error_take(struct s3_error *error, const char *name, const char *tex
         snprintf(error->code, sizeof error->code, "%s", text);
     else if (strcmp(name, "Message") == 0)
         snprintf(error->message, sizeof error->message, "%s", text);
+    else if (strcmp(name, "Region") == 0)
+        snprintf(error->region, sizeof error->region, "%s", text);
+    else if (strcmp(name, "Endpoint") == 0)
+        snprintf(error->endpoint, sizeof error->endpoint, "%s", text);
 }
 
 static void deleted_take(struct s3_deleted *deleted, const char *name, const char *text)

@@ -19,6 +19,7 @@
 struct s3_error {
     char code[FILES_CODE_SIZE];
     char message[FILES_TEXT_SIZE + 4]; /* room for the character at which it will be cut */
+    char region[FILES_CODE_SIZE], endpoint[FILES_TEXT_SIZE]; /* where to go instead; or "" */
 };
 
 /* One <Deleted> or <Error> of a <DeleteResult>. */
