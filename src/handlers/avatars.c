@@ -101,17 +101,15 @@ static bool user_load(struct request *request, struct avatar_state *state)
     return false;
 }
 
-static void image_set_headers(struct request *request, const struct avatar *avatar,
-                              const char *tag)
+/* What a reply with the image says of it, beside what a 304 says too. */
+static void image_set_headers(struct request *request, const struct avatar *avatar)
 {
-    request_set_header(request, "ETag", tag);
     request_set_header(request, "Content-Type",
                        *avatar->content_type ? avatar->content_type
                                              : "application/octet-stream");
     request_set_header(request, "X-Content-Type-Options", "nosniff");
     request_set_header(request, "Content-Security-Policy", "sandbox; default-src 'none'");
     request_set_header(request, "Content-Disposition", "inline; filename=\"avatar\"");
-    request_set_header(request, "Cache-Control", "private, no-cache");
     request_set_header(request, "Accept-Ranges", "bytes");
 }
 
@@ -140,11 +138,13 @@ static void image_reply(struct request *request, struct avatar_state *state)
         request_reply_error(request, 416, "the image has %zu bytes", length);
         return;
     }
-    image_set_headers(request, &state->user.avatar, tag);
+    request_set_header(request, "ETag", tag);
+    request_set_header(request, "Cache-Control", "private, no-cache");
     if (unchanged) {
         request_reply_empty(request, 304);
         return;
     }
+    image_set_headers(request, &state->user.avatar);
     char *bytes = buffer_take(&state->fetch.body);
     if (verdict == RANGE_PART) {
         snprintf(range, sizeof range, "bytes %zu-%zu/%zu", first, last, length);
