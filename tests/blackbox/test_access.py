@@ -1,23 +1,34 @@
 """Who gets in: tokens and their rotation, certificates, users of this machine, and who guesses."""
+import http.client
+import io
 import json
 import os
 import subprocess
+import urllib.parse
 
 import pytest
 
-from support import programs
-from support.client import Client
+from support import contract, programs
+from support.client import Answer, Client
 from support.ports import free_port
 
 OTHER = "another-token-of-twenty-four"
 
 
 def curl(*arguments):
-    """Status and body of one call; status 0 without an answer."""
-    ended = subprocess.run(["curl", "--silent", "--max-time", "20", "--write-out", "\n%{http_code}",
-                            *arguments], capture_output=True, text=True, check=False)
-    body, _, status = ended.stdout.rpartition("\n")
-    return int(status), body
+    """Status and body of one call, judged like all others; status 0 without an answer."""
+    ended = subprocess.run(["curl", "--silent", "--max-time", "20", "--include", *arguments],
+                           capture_output=True, check=False)
+    said = io.BytesIO(ended.stdout)
+    line = said.readline().split()
+    if not line:
+        return 0, ""
+    answer = Answer(int(line[1]), http.client.parse_headers(said), said.read())
+    (url,) = (word for word in arguments if "://" in word)
+    sockets = [after for word, after in zip(arguments, arguments[1:]) if word == "--unix-socket"]
+    parts = urllib.parse.urlsplit(url)
+    contract.judge(*(sockets or [parts.port]), "GET", parts.path, {}, None, answer)
+    return answer.status, answer.text
 
 
 def openssl(*arguments, folder):
@@ -61,6 +72,9 @@ def started(service):
         one = service(start=False, **options)
         public = f"127.0.0.1:{free_port()}"
         private = listen or f"127.0.0.1:{free_port()}"
+        contract.serve(int(public.rpartition(":")[2]), "public")
+        contract.serve(listen.removeprefix("unix:") if listen else
+                       int(private.rpartition(":")[2]), "private")
         child = programs.Process(
             [programs.program("users-service"),
              *one.arguments(listen=public, private_listen=private)],
@@ -136,8 +150,15 @@ def test_a_user_of_this_machine_needs_no_token_on_a_unix_socket(started, tmp_pat
 def test_a_user_who_is_not_on_the_list_is_forbidden(started, tmp_path):
     path = tmp_path / "private.sock"
     started(listen=f"unix:{path}", private_peers=str(os.getuid() + 1), token_file=None)
-    assert curl("--unix-socket", str(path), "http://localhost/api/status")[0] == 403
-    assert curl("--unix-socket", str(path), "http://localhost/api/health")[0] == 200
+    stranger = Client(str(path))
+    asked = 0
+    for operation in contract.document.operations:
+        if "private" in operation.servers:
+            answer = stranger.call(operation.method, operation.path)
+            assert answer.status == (200 if operation.is_open else 403), answer
+            asked += 1
+    assert asked >= 6
+    assert stranger.get("/nowhere").status == 403
 
 
 def test_the_list_of_users_opens_nothing_over_tcp(service):

@@ -172,8 +172,9 @@ def test_an_image_under_the_limit_is_kept_whole(users, ada, agrees):
     agrees(users)
 
 
-def test_parts_are_served(users, ada):
-    image = images.png(20, 20)
+@pytest.mark.parametrize("content_type", images.MAKERS)
+def test_parts_are_served(users, ada, content_type):
+    image = images.MAKERS[content_type]()
     users.put_avatar(ada, image)
     for wanted, part in (("bytes=0-9", image[:10]), ("bytes=10-", image[10:]),
                          ("bytes=-7", image[-7:])):

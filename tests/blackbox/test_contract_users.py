@@ -1,9 +1,12 @@
 """Users over the public listener: what is answered to what is asked."""
+import concurrent.futures
 import json
 import re
 
 import pytest
 
+from support import images
+from support.client import multipart
 from support.service import person
 
 UUID7 = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}")
@@ -180,7 +183,37 @@ def test_a_repeat_is_known_after_a_restart(users):
     assert users.public.post("/api/users", sent, headers=key).data["id"] == made["id"]
 
 
+def test_a_repeat_while_the_first_is_under_way_is_409(service):
+    users = service(files_faults="put:latency=2s")
+    body, headers = multipart(person(), images.png())
+    headers["Idempotency-Key"] = "once"
+
+    def create(client):
+        return client.call("POST", "/api/users", body, headers)
+
+    with concurrent.futures.ThreadPoolExecutor() as others:
+        first = others.submit(create, users.client())
+        users.wait_for(lambda: users.private.get("/api/status").data["scheduled"] == 1,
+                       what="the first to be under way")
+        answer = create(users.public)
+        assert_error(answer, 409, "Conflict")
+        assert answer.headers["Retry-After"]
+        assert first.result().status == 201
+    assert create(users.public).data["id"] == first.result().data["id"]
+
+
 # Read and list.
+
+def test_who_has_the_user_is_told_so(users):
+    path = f"/api/users/{users.create()['id']}"
+    etag = users.public.get(path).headers["ETag"]
+    for known in (etag, f"W/{etag}", f'"0", {etag}', "*"):
+        answer = users.public.get(path, headers={"If-None-Match": known})
+        assert answer.status == 304 and answer.body == b""
+        assert answer.headers["ETag"] == etag
+    users.public.put(path, person())
+    assert users.public.get(path, headers={"If-None-Match": etag}).status == 200
+
 
 @pytest.mark.parametrize("path", ["x", NOBODY, "00000000", NOBODY + "0", "..", NOBODY + "/x"])
 def test_an_id_that_is_nobodys_or_no_id_is_404(users, path):

@@ -1,7 +1,13 @@
-"""The smallest HTTP client that tests want: one call, one answer, nothing hidden."""
+"""
+The smallest HTTP client that tests want: one call, one answer, nothing hidden. What a service
+answers is held against its document.
+"""
 import http.client
 import json
+import socket
 import urllib.parse
+
+from . import contract
 
 NO_ANSWER = (OSError, http.client.HTTPException)
 
@@ -29,12 +35,33 @@ class Answer:
         return f"<{self.status} {self.body[:300]!r}>"
 
 
+class UnixConnection(http.client.HTTPConnection):
+    """A connection to a unix socket, by its path."""
+
+    def __init__(self, path, timeout):
+        super().__init__("localhost", timeout=timeout)
+        self.path = path
+
+    def connect(self):
+        self.sock = socket.socket(socket.AF_UNIX)
+        self.sock.settimeout(self.timeout)
+        self.sock.connect(self.path)
+
+
 class Client:
-    """Calls one listener. A connection is kept per client, so use one client per thread."""
+    """
+    Calls one listener: a port, or the path of a unix socket. A connection is kept per client, so
+    use one client per thread.
+    """
 
     def __init__(self, port, token=None, timeout=30):
         self.port, self.token, self.timeout = port, token, timeout
         self.connection = None
+
+    def connect(self):
+        if isinstance(self.port, int):
+            return http.client.HTTPConnection("127.0.0.1", self.port, timeout=self.timeout)
+        return UnixConnection(self.port, self.timeout)
 
     def close(self):
         if self.connection:
@@ -43,8 +70,7 @@ class Client:
 
     def once(self, method, path, body, headers):
         if self.connection is None:
-            self.connection = http.client.HTTPConnection("127.0.0.1", self.port,
-                                                         timeout=self.timeout)
+            self.connection = self.connect()
         try:
             try:
                 self.connection.request(method, path, body, headers)
@@ -59,6 +85,7 @@ class Client:
             raise
         if answer.will_close:
             self.close()
+        contract.judge(self.port, method, path, headers, body, result)
         return result
 
     def call(self, method, path, body=None, headers=None, **query):

@@ -6,7 +6,7 @@ import secrets
 import shutil
 import subprocess
 
-from . import images, programs
+from . import contract, images, programs
 from .client import NO_ANSWER, Client
 from .ports import free_port
 
@@ -73,6 +73,8 @@ class Service:
         """Starts on the same data; changed options stay changed."""
         self.options.update(changes)
         self.port, self.private_port = free_port(), free_port()
+        contract.serve(self.port, "public")
+        contract.serve(self.private_port, "private")
         self.process = programs.Process(
             [programs.program("users-service"),
              *self.arguments(listen=f"127.0.0.1:{self.port}",
