@@ -30,8 +30,12 @@ static const struct option options[] = {
     {.name = "database",
      .type = OPTION_TEXT,
      .offset = MEMBER(database),
-     .value = "sqlite:PATH",
-     .prose = "The database: a file, made if it is not there, for one process at a time."},
+     .value = "ADDRESS",
+     .prose =
+         "The database. sqlite:PATH: a file, made if it is not there, for one process at a "
+         "time. postgresql://USER@HOST:PORT/NAME?PARAMETERS: PostgreSQL 15, for any number "
+         "of processes; libpq's own form, with ?prepared=off behind a pooler in transaction "
+         "mode. Keep the password in PGPASSFILE or PGPASSWORD, not in the address."},
     {.name = "files",
      .type = OPTION_TEXT,
      .offset = MEMBER(files),
@@ -254,7 +258,7 @@ static const struct option options[] = {
 
 const struct option_table service_option_table = {
     .program = "users-service",
-    .synopsis = "--database sqlite:PATH --files URL --token-file FILE [options]",
+    .synopsis = "--database ADDRESS --files URL --token-file FILE [options]",
     .summary =
         "Keeps users in a database and their avatars in a file store, and keeps the two in\n"
         "agreement: what a crash or an outage leaves undone is recorded and finished.",

@@ -5,6 +5,7 @@
 #include "files/faulty/faulty.h"
 #include "files/local/local.h"
 #include "files/s3/s3.h"
+#include "repository/postgres/postgres.h"
 #include "repository/sqlite/sqlite.h"
 
 #include <semaphore.h>
@@ -19,29 +20,42 @@ static const char *sqlite_path(const char *address)
     return strncmp(address, "sqlite:", 7) == 0 && address[7] ? address + 7 : NULL;
 }
 
-static int address_refuse(const char *address, struct error *error)
+static bool address_is_postgres(const char *address)
 {
-    return error_set(error, ERROR_USAGE, "\"%s\" is no database: give sqlite:PATH", address);
+    return strncmp(address, "postgresql://", 13) == 0 ||
+           strncmp(address, "postgres://", 11) == 0;
 }
 
-int drivers_open_database(const char *address, struct repository_driver **ret_driver,
-                          struct error *error)
+/* Without the address: what is nearly right may hold a password. */
+static int address_refuse(struct error *error)
+{
+    return error_set(error, ERROR_USAGE, "give sqlite:PATH or postgresql://HOST/NAME");
+}
+
+int drivers_open_database(const char *address, int64_t startup_timeout_ms,
+                          struct repository_driver **ret_driver, struct error *error)
 {
     const char *path = sqlite_path(address);
-    return path ? repository_sqlite_open(path, READERS, ret_driver, error)
-                : address_refuse(address, error);
+    if (path)
+        return repository_sqlite_open(path, READERS, ret_driver, error);
+    if (address_is_postgres(address))
+        return repository_postgres_open(address, startup_timeout_ms, ret_driver, error);
+    return address_refuse(error);
 }
 
 bool drivers_database_exists(const char *address)
 {
     const char *path = sqlite_path(address);
-    return path && access(path, F_OK) == 0;
+    return path ? access(path, F_OK) == 0 : address_is_postgres(address);
 }
 
 int drivers_check_database(const char *address, struct error *error)
 {
     const char *path = sqlite_path(address);
-    return path ? repository_sqlite_check(path, error) : address_refuse(address, error);
+    if (path)
+        return repository_sqlite_check(path, error);
+    return address_is_postgres(address) ? repository_postgres_check(address, error)
+                                        : address_refuse(error);
 }
 
 int drivers_open_files(const char *url, const char *faults, struct files_driver **ret_driver,

@@ -7,9 +7,12 @@
 #include "files/files.h"
 #include "repository/repository.h"
 
-/* Opens the database of "sqlite:PATH". ERROR_USAGE: no such kind. */
-int drivers_open_database(const char *address, struct repository_driver **ret_driver,
-                          struct error *error);
+/*
+ * Opens the database of "sqlite:PATH" or "postgresql://…"; waits up to `startup_timeout_ms` for
+ * a server that does not answer. ERROR_USAGE: no such kind.
+ */
+int drivers_open_database(const char *address, int64_t startup_timeout_ms,
+                          struct repository_driver **ret_driver, struct error *error);
 
 /* True if there is something at that address already. */
 bool drivers_database_exists(const char *address);

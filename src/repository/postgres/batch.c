@@ -1,0 +1,280 @@
+#include "repository/postgres/batch.h"
+
+#include "repository/postgres/array.h"
+#include "repository/postgres/operations.h"
+
+#include <string.h>
+
+/* Small verbs: a whole batch of them is sent, then taken. */
+static const struct {
+    int (*send)(struct session *session, struct repository_op *op, int64_t now);
+    int (*take)(struct session *session, struct repository_op *op);
+} small[] = {
+    [USER_REPLACE] = {postgres_user_replace_send, postgres_user_replace_take},
+    [USER_MARK] = {postgres_user_mark_send, postgres_user_mark_take},
+    [AVATAR_CLEAR] = {postgres_avatar_clear_send, postgres_avatar_clear_take},
+    [GUARD_ADD] = {postgres_guard_add_send, postgres_guard_add_take},
+    [AVATAR_ATTACH] = {postgres_avatar_attach_send, postgres_avatar_attach_take},
+    [GUARD_SETTLE] = {postgres_guard_settle_send, postgres_guard_settle_take},
+    [BACKLOG_GET] = {NULL, NULL},
+};
+
+/* Large verbs: each takes round trips of its own. */
+static int (*const large[])(struct session *session, struct repository_op *op, int64_t now) = {
+    [USER_ADD] = postgres_user_add,
+    [GUARD_ADD] = postgres_guard_add_early,
+    [DELETIONS_CLAIM] = postgres_deletions_claim,
+    [DELETIONS_CONFIRM] = postgres_deletions_confirm,
+    [DELETIONS_UNBLOCK] = postgres_deletions_unblock,
+    [DELETIONS_RETRY] = postgres_deletions_retry,
+    [DELETION_ADD] = postgres_deletion_add,
+    [MARKED_FINISH] = postgres_marked_finish,
+    [RECEIPTS_REOPEN] = postgres_receipts_reopen,
+    [STORE_ADOPT] = postgres_store_adopt,
+    [BACKLOG_GET] = NULL,
+};
+
+/* Clears what an operation put out, so that it can be carried out again. */
+static void outputs_clear(struct repository_op *op)
+{
+    repository_op_deinit(op);
+    op->matched = 0;
+    op->more = false;
+    op->claim.live_users = 0;
+    op->claim.next_due_at = 0;
+}
+
+void batch_fail(const struct batch *batch, const char *words)
+{
+    for (size_t i = 0; i < batch->count; i++) {
+        struct repository_op *op = batch->ops[i];
+        outputs_clear(op);
+        op->outcome = REPOSITORY_FAILED;
+        error_set(&op->error, ERROR_UNAVAILABLE, "the database failed: %s",
+                  *words ? words : "no memory");
+    }
+}
+
+static void confirm_lock(const struct confirm *confirm, struct array *users, struct array *keys)
+{
+    for (size_t i = 0; i < confirm->count; i++) {
+        const struct deletion *row = confirm->items[i].row;
+        array_add_text(keys, row->key);
+        if (*row->user_id && confirm->items[i].outcome == CONFIRM_DONE)
+            array_add_text(users, row->user_id);
+    }
+}
+
+/* The users and the keys that a batch is about. */
+static void locks_collect(const struct batch *batch, struct array *users, struct array *keys)
+{
+    for (size_t i = 0; i < batch->count; i++) {
+        const struct repository_op *op = batch->ops[i];
+        switch (op->verb) {
+        case USER_REPLACE:
+            array_add_text(users, op->user.id);
+            break;
+        case USER_ADD:
+            if (*op->user.avatar.key)
+                array_add_text(keys, op->user.avatar.key);
+            break;
+        case USER_MARK:
+        case AVATAR_CLEAR:
+        case GUARD_ADD:
+            array_add_text(users, op->id);
+            break;
+        case AVATAR_ATTACH:
+            array_add_text(users, op->id);
+            array_add_text(keys, op->user.avatar.key);
+            break;
+        case GUARD_SETTLE:
+            array_add_text(keys, op->key);
+            break;
+        case DELETIONS_CONFIRM:
+            confirm_lock(&op->confirm, users, keys);
+            break;
+        default:
+            break;
+        }
+    }
+}
+
+static int statement_send(struct session *session, enum statement statement)
+{
+    struct query query;
+    pq_begin(&query, session, statement);
+    return pq_send(&query);
+}
+
+static int lock_send(struct session *session, enum statement statement, struct array *wanted)
+{
+    if (wanted->count == 0)
+        return 0;
+    struct query query;
+    const char *text = array_text(wanted);
+    if (!text)
+        return -1;
+    pq_begin(&query, session, statement);
+    pq_text(&query, text);
+    return pq_send(&query);
+}
+
+static int beginning_send(struct session *session, const struct batch *batch,
+                          struct array *users, struct array *keys)
+{
+    struct query writer;
+    if (statement_send(session, STATEMENT_BEGIN) < 0 ||
+        statement_send(session, STATEMENT_SETTINGS) < 0)
+        return -1;
+    pq_begin(&writer, session, STATEMENT_WRITER);
+    pq_text(&writer, batch->writer_id);
+    pq_number(&writer, batch->number);
+    if (pq_send(&writer) < 0 || lock_send(session, STATEMENT_LOCK_USERS, users) < 0 ||
+        lock_send(session, STATEMENT_LOCK_DELETIONS, keys) < 0 ||
+        statement_send(session, STATEMENT_NOW) < 0)
+        return -1;
+    return session_sync(session);
+}
+
+/* Takes the answers to statements whose rows do not matter. */
+static int changes_take(struct session *session, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        if (pq_take_change(session) < 0)
+            return -1;
+    }
+    return 0;
+}
+
+static int beginning_take(struct session *session, size_t locks, int64_t *ret_now)
+{
+    struct query now;
+    int written = -1;
+    if (changes_take(session, 2) < 0 || (written = pq_take_change(session)) < 0 ||
+        changes_take(session, locks) < 0 || pq_take(&now, session) < 0)
+        return -1;
+    if (pq_step(&now))
+        *ret_now = pq_column_number(&now);
+    pq_end(&now);
+    return session_settle(session) < 0 ? -1 : written > 0;
+}
+
+/* One round trip: 1: begun and locked; 0: this batch was committed before; -1: failed. */
+static int transaction_begin(struct session *session, const struct batch *batch,
+                             int64_t *ret_now)
+{
+    struct array users, keys;
+    array_init(&users);
+    array_init(&keys);
+    locks_collect(batch, &users, &keys);
+    int begun = beginning_send(session, batch, &users, &keys);
+    if (begun == 0)
+        begun = beginning_take(session, (size_t)(users.count > 0) + (keys.count > 0), ret_now);
+    array_deinit(&users);
+    array_deinit(&keys);
+    return begun;
+}
+
+static bool op_is_small(const struct repository_op *op)
+{
+    return small[op->verb].send && (op->verb != GUARD_ADD || *op->id);
+}
+
+/* The small verbs, in one round trip. */
+static int small_carry_out(struct session *session, const struct batch *batch, int64_t now)
+{
+    bool any = false;
+    for (size_t i = 0; i < batch->count; i++) {
+        struct repository_op *op = batch->ops[i];
+        if (!op_is_small(op))
+            continue;
+        any = true;
+        if (small[op->verb].send(session, op, now) < 0)
+            return -1;
+    }
+    if (!any)
+        return 0;
+    if (session_sync(session) < 0)
+        return -1;
+    for (size_t i = 0; i < batch->count; i++) {
+        struct repository_op *op = batch->ops[i];
+        if (op_is_small(op) && small[op->verb].take(session, op) < 0)
+            return -1;
+    }
+    return session_settle(session);
+}
+
+/*
+ * Nobody was answered yet, so nobody's operation builds on another's of this batch, and the
+ * kinds may go one after the other; among the small and among the large, first come, first
+ * served.
+ */
+static int batch_carry_out(struct session *session, const struct batch *batch, int64_t now)
+{
+    if (postgres_users_add(session, batch->ops, batch->count, now) < 0 ||
+        small_carry_out(session, batch, now) < 0)
+        return -1;
+    for (size_t i = 0; i < batch->count; i++) {
+        struct repository_op *op = batch->ops[i];
+        bool done = postgres_user_is_plain(op) || op_is_small(op);
+        if (!done && (!large[op->verb] || large[op->verb](session, op, now) < 0))
+            return -1;
+    }
+    return 0;
+}
+
+/* Ends what is under way, so that the connection can be used again, or closes it. */
+static void transaction_give_up(struct session *session)
+{
+    struct query rollback;
+    if (session_is_lost(session) || session_settle(session) < 0) {
+        session_close(session);
+        return;
+    }
+    pq_begin(&rollback, session, STATEMENT_ROLLBACK);
+    if (pq_change(&rollback) < 0)
+        session_close(session);
+}
+
+static enum batch_end batch_give_up(struct session *session)
+{
+    char sqlstate[sizeof session->sqlstate];
+    transaction_give_up(session);
+    memcpy(sqlstate, session->sqlstate, sizeof sqlstate);
+    if (!session->handle)
+        return BATCH_LOST;
+    if (strcmp(sqlstate, "40001") == 0 || strcmp(sqlstate, "40P01") == 0)
+        return BATCH_AGAIN;
+    return strcmp(sqlstate, "55P03") == 0 ? BATCH_LOCKED : BATCH_REFUSED;
+}
+
+static enum batch_end batch_commit(struct session *session)
+{
+    struct query commit;
+    pq_begin(&commit, session, STATEMENT_COMMIT);
+    if (pq_run(&commit) == 0) {
+        bool kept = strcmp(PQcmdStatus(commit.result), "COMMIT") == 0;
+        pq_end(&commit);
+        return kept ? BATCH_KEPT : BATCH_REFUSED;
+    }
+    /* Not every end of the connection comes before the end of the transaction. */
+    return batch_give_up(session) == BATCH_LOST ? BATCH_UNKNOWN : BATCH_REFUSED;
+}
+
+enum batch_end batch_run(struct session *session, const struct batch *batch)
+{
+    int64_t now = 0;
+    session_begin(session);
+    int begun = transaction_begin(session, batch, &now);
+    if (begun == 0) {
+        transaction_give_up(session);
+        return BATCH_KEPT;
+    }
+    if (begun < 0)
+        return batch_give_up(session);
+    for (size_t i = 0; i < batch->count; i++)
+        outputs_clear(batch->ops[i]);
+    if (batch_carry_out(session, batch, now) < 0)
+        return batch_give_up(session);
+    return batch_commit(session);
+}

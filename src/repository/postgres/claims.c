@@ -1,0 +1,152 @@
+#include "repository/postgres/array.h"
+#include "repository/postgres/operations.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static enum deletion_reason reason_parse(const char *name)
+{
+    for (int reason = REASON_USER; reason < REASON_EXTERNAL; reason++) {
+        if (strcmp(name, deletion_reason_name((enum deletion_reason)reason)) == 0)
+            return (enum deletion_reason)reason;
+    }
+    return REASON_EXTERNAL;
+}
+
+int postgres_deletion_read(struct query *query, struct deletion *row)
+{
+    row->key = strdup(pq_column_text(query));
+    pq_column_copy(query, row->store_id, sizeof row->store_id);
+    pq_column_copy(query, row->user_id, sizeof row->user_id);
+    row->reason = reason_parse(pq_column_text(query));
+    row->state = *pq_column_text(query) == 'b' ? DELETION_BLOCKED : DELETION_PENDING;
+    row->look = *pq_column_text(query) == 's' ? LOOK_SECOND : LOOK_FIRST;
+    row->claim = pq_column_number(query);
+    row->attempts = pq_column_number(query);
+    row->created_at = pq_column_number(query);
+    row->not_before = pq_column_number(query);
+    row->due_at = pq_column_number(query);
+    pq_column_copy(query, row->error_class, sizeof row->error_class);
+    pq_column_copy(query, row->error, sizeof row->error);
+    return row->key ? 0 : -1;
+}
+
+/* Takes the claimed rows out of `query`; the keys that a live user points at go to `live`. */
+static int rows_take(struct query *query, struct claim *claim, struct array *live)
+{
+    while (pq_step(query)) {
+        struct deletion *row = deletions_extend(&claim->claimed);
+        if (!row || postgres_deletion_read(query, row) < 0)
+            return -1;
+        if (*pq_column_text(query) == 't') {
+            array_add_text(live, row->key);
+            free(row->key);
+            claim->claimed.count--;
+        }
+    }
+    return 0;
+}
+
+static int live_block(struct session *session, struct array *live, int64_t now)
+{
+    struct query query;
+    pq_begin(&query, session, STATEMENT_LIVE_BLOCK);
+    const char *keys = array_text(live);
+    if (!keys)
+        return -1;
+    pq_text(&query, keys);
+    pq_number(&query, now);
+    return pq_change(&query);
+}
+
+static int next_due(struct session *session, struct claim *claim, int64_t now)
+{
+    struct query query;
+    pq_begin(&query, session, STATEMENT_NEXT_DUE);
+    pq_number(&query, now);
+    if (pq_run(&query) < 0)
+        return -1;
+    if (pq_step(&query))
+        claim->next_due_at = pq_column_number(&query);
+    pq_end(&query);
+    return 0;
+}
+
+static const char *keys_text(const struct claim *claim, struct array *keys)
+{
+    for (size_t i = 0; i < claim->key_count; i++)
+        array_add_text(keys, claim->keys[i]);
+    return array_text(keys);
+}
+
+/* `keys` keeps the text that is bound. */
+static int claim_bind(struct query *query, const struct claim *claim, int64_t now,
+                      struct array *keys)
+{
+    pq_number(query, now);
+    pq_number(query, claim->lease_ms);
+    pq_number(query, claim->untouched_since ? claim->untouched_since : now);
+    const char *text;
+    switch (claim->kind) {
+    case CLAIM_DUE:
+        pq_number(query, claim->horizon_ms);
+        pq_number(query, (int64_t)claim->limit);
+        break;
+    case CLAIM_KEYS:
+        text = keys_text(claim, keys);
+        if (!text)
+            return -1;
+        pq_text(query, text);
+        break;
+    case CLAIM_SWEEP:
+        pq_text(query, claim->after_key);
+        pq_number(query, (int64_t)claim->limit);
+        pq_number(query, claim->created_until ? claim->created_until : now);
+        break;
+    case CLAIM_PROBES:
+        pq_number(query, (int64_t)claim->limit);
+        break;
+    }
+    return 0;
+}
+
+static int claim_run(struct session *session, struct claim *claim, int64_t now,
+                     struct array *live)
+{
+    static const enum statement statements[] = {
+        [CLAIM_DUE] = STATEMENT_CLAIM_DUE,
+        [CLAIM_KEYS] = STATEMENT_CLAIM_KEYS,
+        [CLAIM_SWEEP] = STATEMENT_CLAIM_SWEEP,
+        [CLAIM_PROBES] = STATEMENT_CLAIM_PROBES,
+    };
+    struct query query;
+    struct array keys;
+    array_init(&keys);
+    pq_begin(&query, session, statements[claim->kind]);
+    int failed = claim_bind(&query, claim, now, &keys);
+    if (!failed)
+        failed = pq_run(&query);
+    if (!failed) {
+        failed = rows_take(&query, claim, live);
+        pq_end(&query);
+    }
+    array_deinit(&keys);
+    return failed;
+}
+
+int postgres_deletions_claim(struct session *session, struct repository_op *op, int64_t now)
+{
+    struct claim *claim = &op->claim;
+    struct array live;
+    array_init(&live);
+    int failed = claim_run(session, claim, now, &live);
+    claim->live_users = live.count;
+    if (!failed && live.count > 0)
+        failed = live_block(session, &live, now) < 0 ? -1 : 0;
+    array_deinit(&live);
+    if (!failed && claim->kind == CLAIM_DUE)
+        failed = next_due(session, claim, now);
+    claim->now = now;
+    op->outcome = REPOSITORY_OK;
+    return failed;
+}

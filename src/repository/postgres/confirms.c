@@ -1,0 +1,302 @@
+#include "repository/postgres/array.h"
+#include "repository/postgres/operations.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+enum ending { ENDING_PUT_OFF, ENDING_LOOK_AGAIN, ENDING_FINISH };
+
+/* The items of one ending, in the order in which they were given. */
+struct picked {
+    struct confirmation **items;
+    size_t count;
+};
+
+/* What a finished row leaves behind. */
+struct finished {
+    struct confirmation *item;
+    char user_id[UUID_TEXT_SIZE];
+    int64_t created_at;
+};
+
+static enum ending item_ending(const struct confirmation *item)
+{
+    if (item->outcome != CONFIRM_DONE)
+        return ENDING_PUT_OFF;
+    return deletion_is_final(item->row) ? ENDING_FINISH : ENDING_LOOK_AGAIN;
+}
+
+static void items_pick(const struct confirm *confirm, enum ending ending, struct picked *picked)
+{
+    picked->count = 0;
+    for (size_t i = 0; i < confirm->count; i++) {
+        if (item_ending(&confirm->items[i]) == ending)
+            picked->items[picked->count++] = &confirm->items[i];
+    }
+}
+
+/* The item of a row's first column: its place among those picked, from 1 on. */
+static struct confirmation *item_of_row(struct query *query, const struct picked *picked)
+{
+    int64_t place = pq_column_number(query);
+    return place >= 1 && (size_t)place <= picked->count ? picked->items[place - 1] : NULL;
+}
+
+/* Runs a bound statement that returns the place of each item that it met. */
+static int items_apply(struct query *query, const struct picked *picked)
+{
+    if (pq_run(query) < 0)
+        return -1;
+    while (pq_step(query)) {
+        struct confirmation *item = item_of_row(query, picked);
+        if (item)
+            item->applied = true;
+    }
+    pq_end(query);
+    return 0;
+}
+
+static int items_put_off(struct session *session, const struct picked *picked, int64_t now)
+{
+    enum { KEY, CLAIM, LOOK, STATE, DELAY, SPEND, CLASS, WORDS, COLUMNS };
+    struct array columns[COLUMNS];
+    for (size_t i = 0; i < COLUMNS; i++)
+        array_init(&columns[i]);
+    for (size_t i = 0; i < picked->count; i++) {
+        const struct confirmation *item = picked->items[i];
+        bool blocked = item->outcome == CONFIRM_BLOCKED;
+        array_add_text(&columns[KEY], item->row->key);
+        array_add_number(&columns[CLAIM], item->row->claim);
+        array_add_text(&columns[LOOK], item->row->look == LOOK_SECOND ? "second" : "first");
+        array_add_text(&columns[STATE],
+                       deletion_state_name(blocked ? DELETION_BLOCKED : DELETION_PENDING));
+        array_add_number(&columns[DELAY], item->delay_ms);
+        array_add_number(&columns[SPEND], item->spend);
+        array_add_text(&columns[CLASS], item->error_class);
+        array_add_text(&columns[WORDS], item->error);
+    }
+    int failed = -1;
+    if (array_end_all(columns, COLUMNS)) {
+        struct query query;
+        pq_begin(&query, session, STATEMENT_PUT_OFF);
+        for (size_t i = 0; i < COLUMNS; i++)
+            pq_text(&query, columns[i].text.bytes);
+        pq_number(&query, now);
+        failed = items_apply(&query, picked);
+    }
+    for (size_t i = 0; i < COLUMNS; i++)
+        array_deinit(&columns[i]);
+    return failed;
+}
+
+static int items_look_again(struct session *session, const struct picked *picked,
+                            int64_t second_look_ms, int64_t now)
+{
+    struct array columns[2];
+    array_init(&columns[0]);
+    array_init(&columns[1]);
+    for (size_t i = 0; i < picked->count; i++) {
+        array_add_text(&columns[0], picked->items[i]->row->key);
+        array_add_number(&columns[1], picked->items[i]->row->claim);
+    }
+    int failed = -1;
+    if (array_end_all(columns, 2)) {
+        struct query query;
+        pq_begin(&query, session, STATEMENT_LOOK_AGAIN);
+        pq_text(&query, columns[0].text.bytes);
+        pq_text(&query, columns[1].text.bytes);
+        pq_number(&query, now);
+        pq_number(&query, second_look_ms);
+        failed = items_apply(&query, picked);
+    }
+    array_deinit(&columns[0]);
+    array_deinit(&columns[1]);
+    return failed;
+}
+
+/* Moves the rows to the receipts; those that were there are left in `ret_finished`. */
+static int rows_finish(struct session *session, const struct picked *picked, int64_t now,
+                       const char *keys, const char *statuses, struct finished *ret_finished,
+                       size_t *ret_count)
+{
+    struct query query;
+    pq_begin(&query, session, STATEMENT_POINTERS_CLEAR);
+    pq_text(&query, keys);
+    if (pq_change(&query) < 0)
+        return -1;
+
+    pq_begin(&query, session, STATEMENT_FINISH);
+    pq_text(&query, keys);
+    pq_text(&query, statuses);
+    pq_number(&query, now);
+    if (pq_run(&query) < 0)
+        return -1;
+    while (*ret_count < picked->count && pq_step(&query)) {
+        struct finished *finished = &ret_finished[*ret_count];
+        finished->item = item_of_row(&query, picked);
+        if (!finished->item)
+            continue;
+        pq_column_copy(&query, finished->user_id, sizeof finished->user_id);
+        finished->created_at = pq_column_number(&query);
+        finished->item->applied = finished->item->finished = true;
+        ++*ret_count;
+    }
+    pq_end(&query);
+    return 0;
+}
+
+static int finished_compare(const void *left, const void *right)
+{
+    const struct finished *one = left, *other = right;
+    int order = strcmp(one->user_id, other->user_id);
+    return order ? order : (one->item > other->item) - (one->item < other->item);
+}
+
+static int finished_compare_user(const void *id, const void *element)
+{
+    return strcmp(id, ((const struct finished *)element)->user_id);
+}
+
+/* Keeps the last row of each user, in the order of the users' ids; returns how many there are.
+ */
+static size_t finished_keep_users(struct finished *finished, size_t count)
+{
+    size_t kept = 0;
+    if (count)
+        qsort(finished, count, sizeof *finished, finished_compare);
+    for (size_t i = 0; i < count; i++) {
+        bool is_last =
+            i + 1 == count || strcmp(finished[i].user_id, finished[i + 1].user_id) != 0;
+        if (is_last && *finished[i].user_id)
+            finished[kept++] = finished[i];
+    }
+    return kept;
+}
+
+/* Runs a bound statement that returns the ids of users who are gone with it. */
+static int users_gone(struct query *query, struct finished *users, size_t count)
+{
+    if (pq_run(query) < 0)
+        return -1;
+    while (pq_step(query)) {
+        struct finished *user =
+            bsearch(pq_column_text(query), users, count, sizeof *users, finished_compare_user);
+        if (user)
+            user->item->user_gone = true;
+    }
+    pq_end(query);
+    return 0;
+}
+
+/* The receipts of those whose row was gone before; the trigger writes the others' (C6). */
+static int receipts_write(struct session *session, struct finished *users, size_t count,
+                          int64_t now)
+{
+    struct array ids, asked;
+    array_init(&ids);
+    array_init(&asked);
+    for (size_t i = 0; i < count; i++) {
+        if (users[i].item->user_gone)
+            continue;
+        array_add_text(&ids, users[i].user_id);
+        array_add_number(&asked, users[i].created_at);
+    }
+    int failed = 0;
+    if (ids.count > 0) {
+        struct query query;
+        pq_begin(&query, session, STATEMENT_USER_RECEIPTS_INSERT);
+        pq_text(&query, array_text(&ids));
+        pq_text(&query, array_text(&asked));
+        pq_number(&query, now);
+        failed = ids.failed || asked.failed ? -1 : users_gone(&query, users, count);
+    }
+    array_deinit(&ids);
+    array_deinit(&asked);
+    return failed;
+}
+
+/*
+ * Removes the users whose last deletions these were, and writes their receipts. The batch has
+ * locked them in an earlier statement than this look at what is left (R3, R11).
+ */
+static int users_finish(struct session *session, struct finished *users, size_t count,
+                        int64_t now)
+{
+    if (count == 0)
+        return 0;
+    struct array ids;
+    array_init(&ids);
+    for (size_t i = 0; i < count; i++)
+        array_add_text(&ids, users[i].user_id);
+    int failed = -1;
+    if (array_text(&ids)) {
+        struct query query;
+        pq_begin(&query, session, STATEMENT_USERS_REMOVE);
+        pq_text(&query, ids.text.bytes);
+        failed = users_gone(&query, users, count);
+    }
+    array_deinit(&ids);
+    return failed ? -1 : receipts_write(session, users, count, now);
+}
+
+static int items_finish(struct session *session, const struct picked *picked, int64_t now)
+{
+    struct finished *finished = calloc(picked->count, sizeof *finished);
+    if (!finished)
+        return -1;
+    struct array columns[2];
+    array_init(&columns[0]);
+    array_init(&columns[1]);
+    for (size_t i = 0; i < picked->count; i++) {
+        array_add_text(&columns[0], picked->items[i]->row->key);
+        array_add_number(&columns[1], picked->items[i]->status);
+    }
+    size_t count = 0;
+    int failed = -1;
+    if (array_end_all(columns, 2))
+        failed = rows_finish(session, picked, now, columns[0].text.bytes, columns[1].text.bytes,
+                             finished, &count);
+    if (!failed)
+        failed = users_finish(session, finished, finished_keep_users(finished, count), now);
+    array_deinit(&columns[0]);
+    array_deinit(&columns[1]);
+    free(finished);
+    return failed;
+}
+
+static int ending_carry_out(struct session *session, const struct confirm *confirm,
+                            enum ending ending, struct picked *picked, int64_t now)
+{
+    items_pick(confirm, ending, picked);
+    if (picked->count == 0)
+        return 0;
+    switch (ending) {
+    case ENDING_PUT_OFF:
+        return items_put_off(session, picked, now);
+    case ENDING_LOOK_AGAIN:
+        return items_look_again(session, picked, confirm->second_look_ms, now);
+    case ENDING_FINISH:
+        break;
+    }
+    return items_finish(session, picked, now);
+}
+
+int postgres_deletions_confirm(struct session *session, struct repository_op *op, int64_t now)
+{
+    const struct confirm *confirm = &op->confirm;
+    op->outcome = REPOSITORY_OK;
+    if (confirm->count == 0)
+        return 0;
+    struct picked picked = {.items = calloc(confirm->count, sizeof(struct confirmation *))};
+    if (!picked.items)
+        return -1;
+    for (size_t i = 0; i < confirm->count; i++) {
+        struct confirmation *item = &confirm->items[i];
+        item->applied = item->finished = item->user_gone = false;
+    }
+    int failed = 0;
+    for (int ending = ENDING_PUT_OFF; ending <= ENDING_FINISH && !failed; ending++)
+        failed = ending_carry_out(session, confirm, (enum ending)ending, &picked, now);
+    free(picked.items);
+    return failed;
+}

@@ -1,0 +1,214 @@
+#include "repository/postgres/array.h"
+#include "repository/postgres/operations.h"
+
+#include <string.h>
+
+/* Runs a bound statement whose number of rows is what was asked for. */
+static int matched_change(struct repository_op *op, struct query *query)
+{
+    int changed = pq_change(query);
+    op->matched = changed;
+    op->outcome = REPOSITORY_OK;
+    return changed < 0 ? -1 : 0;
+}
+
+int postgres_deletions_unblock(struct session *session, struct repository_op *op, int64_t now)
+{
+    struct query query;
+    pq_begin(&query, session, STATEMENT_UNBLOCK);
+    pq_text(&query, op->store_id);
+    pq_text(&query, op->error_class);
+    pq_number(&query, now);
+    return matched_change(op, &query);
+}
+
+static const char *state_filter(const struct repository_op *op)
+{
+    return op->filter_state < 0 ? ""
+                                : deletion_state_name((enum deletion_state)op->filter_state);
+}
+
+int postgres_deletions_retry(struct session *session, struct repository_op *op, int64_t now)
+{
+    struct query query;
+    bool by_key = *op->key;
+    pq_begin(&query, session, by_key ? STATEMENT_RETRY_KEY : STATEMENT_RETRY);
+    if (by_key) {
+        pq_text(&query, op->key);
+    } else {
+        pq_text_or_null(&query, state_filter(op));
+        pq_text_or_null(&query, op->error_class);
+    }
+    pq_number(&query, now);
+    return matched_change(op, &query);
+}
+
+int postgres_deletion_add(struct session *session, struct repository_op *op, int64_t now)
+{
+    struct query query;
+    pq_begin(&query, session, STATEMENT_EXTERNAL_INSERT);
+    pq_text(&query, op->key);
+    pq_text(&query, op->store_id);
+    pq_number(&query, now);
+    if (matched_change(op, &query) < 0)
+        return -1;
+    if (op->matched == 0)
+        return 0;
+    pq_begin(&query, session, STATEMENT_EXTERNAL_LIVE);
+    pq_text(&query, op->key);
+    pq_number(&query, now);
+    int taken_back = pq_change(&query);
+    op->matched -= taken_back;
+    return taken_back < 0 ? -1 : 0;
+}
+
+/* "None left" is looked at again once the users are locked (R11). */
+static int marked_lock(struct session *session, struct array *ids)
+{
+    struct query query;
+    pq_begin(&query, session, STATEMENT_MARKED_LOCK);
+    if (pq_run(&query) < 0)
+        return -1;
+    while (pq_step(&query))
+        array_add_text(ids, pq_column_text(&query));
+    pq_end(&query);
+    return array_text(ids) ? 0 : -1;
+}
+
+int postgres_marked_finish(struct session *session, struct repository_op *op, int64_t now)
+{
+    (void)now;
+    struct query query;
+    pq_begin(&query, session, STATEMENT_MARKED_REVIVE);
+    if (pq_change(&query) < 0)
+        return -1;
+    struct array ids;
+    array_init(&ids);
+    int failed = marked_lock(session, &ids);
+    if (!failed) {
+        pq_begin(&query, session, STATEMENT_USERS_REMOVE);
+        pq_text(&query, ids.text.bytes);
+        failed = matched_change(op, &query);
+    }
+    array_deinit(&ids);
+    return failed;
+}
+
+int postgres_receipts_reopen(struct session *session, struct repository_op *op, int64_t now)
+{
+    struct query query;
+    /* The rows first: a receipt that was taken back no longer stands. */
+    pq_begin(&query, session, STATEMENT_REOPEN_DELETIONS);
+    pq_text(&query, op->store_id);
+    pq_number(&query, op->since);
+    pq_number(&query, now);
+    if (matched_change(op, &query) < 0)
+        return -1;
+    pq_begin(&query, session, STATEMENT_REOPEN_RECEIPTS);
+    pq_text(&query, op->store_id);
+    pq_number(&query, op->since);
+    pq_number(&query, now);
+    return pq_change(&query) < 0 ? -1 : 0;
+}
+
+int postgres_store_adopt(struct session *session, struct repository_op *op, int64_t now)
+{
+    struct query query;
+    /* Two processes that start at once each see no store yet. */
+    pq_begin(&query, session, STATEMENT_LOCK_SCHEMA);
+    if (pq_change(&query) < 0)
+        return -1;
+    pq_begin(&query, session, STATEMENT_STORE_INSERT);
+    pq_text(&query, op->store_id);
+    pq_number(&query, now);
+    if (pq_change(&query) < 0)
+        return -1;
+    pq_begin(&query, session, STATEMENT_STORE_EXISTS);
+    pq_text(&query, op->store_id);
+    if (pq_run(&query) < 0)
+        return -1;
+    op->outcome = pq_step(&query) ? REPOSITORY_OK : REPOSITORY_CONFLICT;
+    pq_end(&query);
+    return 0;
+}
+
+int postgres_erasure_get(struct session *session, struct repository_op *op)
+{
+    struct query query;
+    pq_begin(&query, session, STATEMENT_ERASURE);
+    pq_text(&query, op->id);
+    if (pq_run(&query) < 0)
+        return -1;
+    if (pq_step(&query)) {
+        bool has_row = !pq_column_is_null(&query);
+        bool marked = pq_column_number(&query);
+        int64_t asked = pq_column_number(&query);
+        int64_t left = pq_column_number(&query);
+        int64_t blocked = pq_column_number(&query);
+        int64_t oldest = pq_column_number(&query);
+        int64_t attempts = pq_column_number(&query);
+        int64_t receipt_asked = pq_column_number(&query);
+        int64_t receipt_done = pq_column_number(&query);
+        bool live = has_row && !marked;
+        op->erasure = (struct erasure){
+            .state = live             ? ERASURE_NONE
+                     : blocked        ? ERASURE_BLOCKED
+                     : left || marked ? ERASURE_PENDING
+                     : receipt_done   ? ERASURE_DELETED
+                                      : ERASURE_NONE,
+            .requested_at = receipt_asked ? receipt_asked
+                            : asked       ? asked
+                                          : oldest,
+            .attempts = attempts,
+        };
+        if (op->erasure.state == ERASURE_DELETED)
+            op->erasure.deleted_at = receipt_done;
+    }
+    pq_end(&query);
+    op->outcome = REPOSITORY_OK;
+    return 0;
+}
+
+int postgres_deletion_list(struct session *session, struct repository_op *op)
+{
+    struct query query;
+    pq_begin(&query, session, STATEMENT_DELETION_PAGE);
+    pq_text(&query, op->cursor);
+    pq_text_or_null(&query, state_filter(op));
+    pq_text_or_null(&query, op->error_class);
+    pq_number(&query, op->limit + 1);
+    if (pq_run(&query) < 0)
+        return -1;
+    int failed = 0;
+    while (!failed && pq_step(&query)) {
+        if ((int64_t)op->deletions.count == op->limit) {
+            op->more = true;
+            break;
+        }
+        struct deletion *row = deletions_extend(&op->deletions);
+        failed = row ? postgres_deletion_read(&query, row) : -1;
+    }
+    pq_end(&query);
+    op->outcome = REPOSITORY_OK;
+    return failed;
+}
+
+int postgres_backlog_get(struct session *session, struct repository_op *op)
+{
+    struct query query;
+    pq_begin(&query, session, STATEMENT_BACKLOG);
+    if (pq_run(&query) < 0)
+        return -1;
+    if (pq_step(&query)) {
+        op->backlog.pending = pq_column_number(&query);
+        op->backlog.blocked = pq_column_number(&query);
+        op->backlog.scheduled = pq_column_number(&query);
+        op->backlog.oldest_ms = pq_column_number(&query);
+        op->backlog.next_due_at = pq_column_number(&query);
+        op->backlog.marked = pq_column_number(&query);
+        op->backlog.now = pq_column_number(&query);
+    }
+    pq_end(&query);
+    op->outcome = REPOSITORY_OK;
+    return 0;
+}

@@ -1,0 +1,73 @@
+/*
+ * operations: the verbs of the repository in SQL, inside a transaction.
+ *
+ * A small verb is two functions: `send` sends its statements ahead, `take` reads their answers
+ * and sets the outcome, so that a whole batch of them is one round trip. A large one, worth
+ * round trips of its own, is one function. Each returns 0, or -1 when the database failed: then
+ * the transaction is given up, whatever it had done. `now` is the database's time, read after
+ * the batch has its locks: on the users it is about, then on the deletions it names (D8).
+ */
+#ifndef REPOSITORY_POSTGRES_OPERATIONS_H
+#define REPOSITORY_POSTGRES_OPERATIONS_H
+
+#include "repository/postgres/pq.h"
+#include "repository/repository.h"
+
+/* users.c */
+/* Every plain USER_ADD among `ops`, by one statement. */
+int postgres_users_add(struct session *session, struct repository_op **ops, size_t count,
+                       int64_t now);
+/* One that brings an avatar, or may be repeated. */
+bool postgres_user_is_plain(const struct repository_op *op);
+int postgres_user_add(struct session *session, struct repository_op *op, int64_t now);
+int postgres_user_replace_send(struct session *session, struct repository_op *op, int64_t now);
+int postgres_user_replace_take(struct session *session, struct repository_op *op);
+int postgres_user_mark_send(struct session *session, struct repository_op *op, int64_t now);
+int postgres_user_mark_take(struct session *session, struct repository_op *op);
+int postgres_user_get(struct session *session, struct repository_op *op);
+int postgres_user_list(struct session *session, struct repository_op *op);
+
+/* avatars.c */
+int postgres_avatar_clear_send(struct session *session, struct repository_op *op, int64_t now);
+int postgres_avatar_clear_take(struct session *session, struct repository_op *op);
+int postgres_avatar_attach_send(struct session *session, struct repository_op *op, int64_t now);
+int postgres_avatar_attach_take(struct session *session, struct repository_op *op);
+int postgres_guard_add_send(struct session *session, struct repository_op *op, int64_t now);
+int postgres_guard_add_take(struct session *session, struct repository_op *op);
+int postgres_guard_settle_send(struct session *session, struct repository_op *op, int64_t now);
+int postgres_guard_settle_take(struct session *session, struct repository_op *op);
+
+/* Of a user who is not there yet. */
+int postgres_guard_add_early(struct session *session, struct repository_op *op, int64_t now);
+
+/*
+ * idempotency.c: meets a request that may be repeated. With outcome OK it goes on, and is on
+ * record as under way until `busy_until`; with any other it has its answer.
+ */
+int postgres_idempotency_meet(struct session *session, struct repository_op *op, int64_t now,
+                              int64_t busy_until);
+int postgres_idempotency_forget(struct session *session, const struct repository_op *op);
+int postgres_idempotency_forget_send(struct session *session, const struct repository_op *op);
+
+/* claims.c */
+int postgres_deletions_claim(struct session *session, struct repository_op *op, int64_t now);
+
+/* Reads the columns of a deletion from the current row into `row`, which gets a key of its own.
+ */
+int postgres_deletion_read(struct query *query, struct deletion *row);
+
+/* confirms.c */
+int postgres_deletions_confirm(struct session *session, struct repository_op *op, int64_t now);
+
+/* deletions.c */
+int postgres_deletions_unblock(struct session *session, struct repository_op *op, int64_t now);
+int postgres_deletions_retry(struct session *session, struct repository_op *op, int64_t now);
+int postgres_deletion_add(struct session *session, struct repository_op *op, int64_t now);
+int postgres_marked_finish(struct session *session, struct repository_op *op, int64_t now);
+int postgres_receipts_reopen(struct session *session, struct repository_op *op, int64_t now);
+int postgres_store_adopt(struct session *session, struct repository_op *op, int64_t now);
+int postgres_erasure_get(struct session *session, struct repository_op *op);
+int postgres_deletion_list(struct session *session, struct repository_op *op);
+int postgres_backlog_get(struct session *session, struct repository_op *op);
+
+#endif

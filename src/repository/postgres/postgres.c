@@ -1,0 +1,219 @@
+#include "repository/postgres/postgres.h"
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "repository/postgres/batch.h"
+#include "repository/postgres/pq.h"
+#include "repository/postgres/readers.h"
+#include "repository/postgres/schema.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+/* Of the writing connection's round trips; locks are waited for less long. */
+#define WRITE_TIMEOUT_MS 30000
+
+/* How long operations whose COMMIT has an unknown end wait for the database to tell. */
+#define UNKNOWN_TIMEOUT_MS 30000
+
+/* A batch that met another transaction is run again so often. */
+#define AGAIN_MAX 5
+
+/* Between attempts to connect, doubled each time; in between, writes fail at once. */
+#define RETRY_PAUSE_LEAST_MS 100
+#define RETRY_PAUSE_MOST_MS  3000
+
+struct postgres {
+    struct repository_driver driver;
+    struct address address;
+    struct session writer;
+    char writer_id[UUID_TEXT_SIZE];
+    int64_t batch; /* number of the last batch */
+    int64_t retry_at, retry_pause_ms;
+    struct readers readers;
+    bool has_readers;
+};
+
+static void pause_until(int64_t boot_ms)
+{
+    int64_t left = boot_ms - clock_boot_ms();
+    if (left > 0)
+        usleep((useconds_t)left * 1000);
+}
+
+/* Connects if needed; -1 with the reason in the connection's words. */
+static int writer_connect(struct postgres *postgres)
+{
+    struct session *writer = &postgres->writer;
+    struct error error;
+    if (writer->handle)
+        return 0;
+    if (clock_boot_ms() < postgres->retry_at)
+        return -1;
+    bool opened = session_open(writer, &postgres->address, WRITE_TIMEOUT_MS, &error) == 0;
+    if (opened && session_prepare(writer, true) == 0) {
+        postgres->retry_pause_ms = RETRY_PAUSE_LEAST_MS;
+        log_info("connected to the database again");
+        return 0;
+    }
+    if (!opened)
+        memcpy(writer->words, error.text, sizeof writer->words);
+    session_close(writer);
+    postgres->retry_at = clock_boot_ms() + postgres->retry_pause_ms;
+    if (postgres->retry_pause_ms < RETRY_PAUSE_MOST_MS)
+        postgres->retry_pause_ms *= 2;
+    return -1;
+}
+
+/*
+ * Runs a batch until its end is known: while it is not, nobody can be answered truthfully.
+ * Returns true if its operations have their answers, false if each is to be tried alone.
+ */
+static bool batch_settle(struct postgres *postgres, struct repository_op **ops, size_t count)
+{
+    struct batch batch = {.ops = ops,
+                          .count = count,
+                          .writer_id = postgres->writer_id,
+                          .number = ++postgres->batch};
+    int64_t unknown_until = 0;
+    int again = 0, lost = 0;
+    for (;;) {
+        enum batch_end end = BATCH_LOST;
+        bool connected = writer_connect(postgres) == 0;
+        if (connected)
+            end = batch_run(&postgres->writer, &batch);
+        if (end == BATCH_KEPT)
+            return true;
+        if (end == BATCH_UNKNOWN && !unknown_until) {
+            log_warning("the connection was lost at COMMIT; finding out what came of it",
+                        log_text("error", postgres->writer.words));
+            unknown_until = clock_boot_ms() + UNKNOWN_TIMEOUT_MS;
+        }
+        if (end == BATCH_AGAIN && again++ < AGAIN_MAX)
+            continue;
+        if (end == BATCH_LOST && connected && !unknown_until && lost++ == 0)
+            continue;
+        /* Its own row being locked means that the server has not ended it yet. */
+        bool wait = unknown_until && end != BATCH_REFUSED && end != BATCH_AGAIN;
+        if (!wait || clock_boot_ms() > unknown_until) {
+            batch_fail(&batch, wait
+                                   ? "the connection was lost at COMMIT, with an unknown result"
+                                   : postgres->writer.words);
+            /* What may have been kept is not done again, neither whole nor one by one. */
+            return count == 1 || wait || end == BATCH_LOST;
+        }
+        pause_until(connected ? clock_boot_ms() + RETRY_PAUSE_LEAST_MS : postgres->retry_at);
+    }
+}
+
+static void postgres_apply(struct repository_driver *driver, struct repository_op **ops,
+                           size_t count)
+{
+    struct postgres *postgres = (struct postgres *)driver;
+    if (!batch_settle(postgres, ops, count)) {
+        for (size_t i = 0; i < count; i++)
+            batch_settle(postgres, &ops[i], 1);
+    }
+    size_t failed = 0, last = 0;
+    for (size_t i = 0; i < count; i++) {
+        if (ops[i]->outcome == REPOSITORY_FAILED) {
+            failed++;
+            last = i;
+        }
+    }
+    if (failed)
+        log_error("changes were not kept", log_number("count", (int64_t)failed),
+                  log_text("error", ops[last]->error.text));
+}
+
+static void postgres_read(struct repository_driver *driver, struct repository_op *op)
+{
+    readers_answer(&((struct postgres *)driver)->readers, op);
+}
+
+static void postgres_close(struct repository_driver *driver)
+{
+    struct postgres *postgres = (struct postgres *)driver;
+    if (postgres->has_readers)
+        readers_deinit(&postgres->readers);
+    session_close(&postgres->writer);
+    address_deinit(&postgres->address);
+    free(postgres);
+}
+
+/* One attempt to get the writing connection to where it can be used. */
+static int writer_open(struct postgres *postgres, struct error *error)
+{
+    struct session *writer = &postgres->writer;
+    struct query forget;
+    if (session_open(writer, &postgres->address, WRITE_TIMEOUT_MS, error) < 0)
+        return -1;
+    if (postgres_schema_migrate(writer, error) < 0 ||
+        postgres_schema_read_ids(writer, &postgres->driver, error) < 0) {
+        session_close(writer);
+        return -1;
+    }
+    pq_begin(&forget, writer, STATEMENT_WRITERS_FORGET);
+    if (pq_change(&forget) < 0 || session_prepare(writer, true) < 0) {
+        error_set(error, ERROR_UNAVAILABLE, "cannot use the database: %s", writer->words);
+        session_close(writer);
+        return -1;
+    }
+    return 0;
+}
+
+static int writer_open_in_time(struct postgres *postgres, int64_t timeout_ms,
+                               struct error *error)
+{
+    int64_t until = clock_boot_ms() + timeout_ms;
+    bool told = false;
+    while (writer_open(postgres, error) < 0) {
+        if (error->class != ERROR_UNAVAILABLE ||
+            address_is_refused(&postgres->address, error) || clock_boot_ms() >= until)
+            return -1;
+        if (!told)
+            log_warning("the database does not answer yet", log_text("error", error->text));
+        told = true;
+        pause_until(clock_boot_ms() + RETRY_PAUSE_LEAST_MS);
+    }
+    return 0;
+}
+
+int repository_postgres_open(const char *url, int64_t startup_timeout_ms,
+                             struct repository_driver **ret_driver, struct error *error)
+{
+    struct postgres *postgres = calloc(1, sizeof *postgres);
+    if (!postgres)
+        return error_set(error, ERROR_NO_MEMORY, "no memory for the database");
+    postgres->driver = (struct repository_driver){.name = "postgres",
+                                                  .apply = postgres_apply,
+                                                  .read = postgres_read,
+                                                  .close = postgres_close};
+    postgres->retry_pause_ms = RETRY_PAUSE_LEAST_MS;
+    uuid_generate(postgres->writer_id);
+    if (address_parse(url, &postgres->address, error) == 0 &&
+        writer_open_in_time(postgres, startup_timeout_ms, error) == 0 &&
+        readers_init(&postgres->readers, &postgres->address, error) == 0) {
+        postgres->has_readers = true;
+        *ret_driver = &postgres->driver;
+        return 0;
+    }
+    postgres_close(&postgres->driver);
+    return -1;
+}
+
+int repository_postgres_check(const char *url, struct error *error)
+{
+    struct address address;
+    struct session session;
+    if (address_parse(url, &address, error) < 0)
+        return -1;
+    int failed = session_open(&session, &address, WRITE_TIMEOUT_MS, error);
+    if (!failed) {
+        failed = postgres_schema_check(&session, error);
+        session_close(&session);
+    }
+    address_deinit(&address);
+    return failed;
+}

@@ -1,0 +1,152 @@
+#include "repository/postgres/readers.h"
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "repository/postgres/operations.h"
+
+#include <stdio.h>
+
+/* Of one statement: counting ten million deletions fits, a database that hangs does not. */
+#define READ_TIMEOUT_MS 10000
+
+/* After a failure to connect, reads fail at once for so long. */
+#define RETRY_PAUSE_MS 500
+
+/* A read that broke sooner than this is tried once more on a new connection. */
+#define BROKEN_SOON_MS 1000
+
+int readers_init(struct readers *readers, const struct address *address, struct error *error)
+{
+    *readers = (struct readers){.address = address};
+    if (pthread_mutex_init(&readers->lock, NULL) != 0)
+        return error_set(error, ERROR_UNAVAILABLE, "the system has no more locks");
+    if (pthread_cond_init(&readers->returned, NULL) != 0) {
+        pthread_mutex_destroy(&readers->lock);
+        return error_set(error, ERROR_UNAVAILABLE, "the system has no more locks");
+    }
+    while (readers->idle_count < READERS_MAX) {
+        readers->idle[readers->idle_count] = &readers->connections[readers->idle_count];
+        readers->idle_count++;
+    }
+    return 0;
+}
+
+void readers_deinit(struct readers *readers)
+{
+    for (size_t i = 0; i < READERS_MAX; i++)
+        session_close(&readers->connections[i]);
+    pthread_cond_destroy(&readers->returned);
+    pthread_mutex_destroy(&readers->lock);
+}
+
+static struct session *reader_take(struct readers *readers)
+{
+    pthread_mutex_lock(&readers->lock);
+    while (readers->idle_count == 0)
+        pthread_cond_wait(&readers->returned, &readers->lock);
+    struct session *session = readers->idle[--readers->idle_count];
+    pthread_mutex_unlock(&readers->lock);
+    return session;
+}
+
+static void reader_return(struct readers *readers, struct session *session)
+{
+    pthread_mutex_lock(&readers->lock);
+    readers->idle[readers->idle_count++] = session;
+    pthread_cond_signal(&readers->returned);
+    pthread_mutex_unlock(&readers->lock);
+}
+
+static bool retry_is_allowed(struct readers *readers)
+{
+    pthread_mutex_lock(&readers->lock);
+    bool allowed = clock_boot_ms() >= readers->retry_at;
+    pthread_mutex_unlock(&readers->lock);
+    return allowed;
+}
+
+static void retry_put_off(struct readers *readers)
+{
+    pthread_mutex_lock(&readers->lock);
+    readers->retry_at = clock_boot_ms() + RETRY_PAUSE_MS;
+    pthread_mutex_unlock(&readers->lock);
+}
+
+static int reader_connect(struct readers *readers, struct session *session, struct error *error)
+{
+    if (session->handle)
+        return 0;
+    if (!retry_is_allowed(readers))
+        return error_set(error, ERROR_UNAVAILABLE, "the database does not answer");
+    if (session_open(session, readers->address, READ_TIMEOUT_MS, error) == 0) {
+        if (session_prepare(session, false) == 0)
+            return 0;
+        error_set(error, ERROR_UNAVAILABLE, "cannot prepare to read: %s", session->words);
+        session_close(session);
+    }
+    retry_put_off(readers);
+    return -1;
+}
+
+static int read_carry_out(struct session *session, struct repository_op *op)
+{
+    switch (op->verb) {
+    case USER_GET:
+        return postgres_user_get(session, op);
+    case USER_LIST:
+        return postgres_user_list(session, op);
+    case ERASURE_GET:
+        return postgres_erasure_get(session, op);
+    case DELETION_LIST:
+        return postgres_deletion_list(session, op);
+    case BACKLOG_GET:
+        return postgres_backlog_get(session, op);
+    default:
+        return -1;
+    }
+}
+
+/* 1: answered; 0: the connection broke; -1: the database refused. */
+static int read_try(struct session *session, struct repository_op *op)
+{
+    session_begin(session);
+    if (read_carry_out(session, op) == 0)
+        return 1;
+    repository_op_deinit(op);
+    op->more = false;
+    error_set(&op->error, ERROR_UNAVAILABLE, "the database cannot be read: %s",
+              *session->words ? session->words : "no memory");
+    if (!session_is_lost(session) && session_settle(session) == 0)
+        return -1;
+    session_close(session);
+    return 0;
+}
+
+static int reader_answer(struct readers *readers, struct session *session,
+                         struct repository_op *op)
+{
+    int64_t began = clock_boot_ms();
+    if (reader_connect(readers, session, &op->error) < 0)
+        return -1;
+    int answered = read_try(session, op);
+    if (answered != 0)
+        return answered;
+    /* A connection may have died while it was idle; one that hung is not waited for again. */
+    if (clock_boot_ms() - began > BROKEN_SOON_MS) {
+        retry_put_off(readers);
+        return -1;
+    }
+    if (reader_connect(readers, session, &op->error) < 0)
+        return -1;
+    return read_try(session, op);
+}
+
+void readers_answer(struct readers *readers, struct repository_op *op)
+{
+    struct session *session = reader_take(readers);
+    if (reader_answer(readers, session, op) <= 0) {
+        op->outcome = REPOSITORY_FAILED;
+        log_error("a read failed", log_text("error", op->error.text));
+    }
+    reader_return(readers, session);
+}

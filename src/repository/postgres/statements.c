@@ -1,0 +1,369 @@
+#include "repository/postgres/statements.h"
+
+/* Milliseconds since 1970 by the database's clock, not by the transaction's start. */
+#define NOW "floor(extract(epoch FROM clock_timestamp()) * 1000)::bigint"
+
+#define USER_COLUMNS                                                                           \
+    "id, first_name, last_name, user_name, email, country_id, birth_date, avatar_key, "        \
+    "avatar_store_id, avatar_content_type, avatar_sha256, avatar_bytes, created_at, "          \
+    "updated_at, version"
+
+#define DELETION_COLUMNS                                                                       \
+    "key, store_id, user_id, reason, state, look, claim, attempts, created_at, not_before, "   \
+    "due_at, error_class, error"
+
+/* A live user's object: never to be deleted, whatever a row says (D6). */
+#define LIVE                                                                                   \
+    "EXISTS (SELECT 1 FROM users WHERE avatar_key = deletions.key AND "                        \
+    "NOT avatar_should_be_deleted)"
+
+/* $1 now, $3 untouched since: what any claim may take (R4, R5). */
+#define CLAIMABLE "not_before <= $1::bigint AND leased_until <= $3::bigint"
+
+/*
+ * $1 now, $2 lease: a claim raises the token and takes the lease (R5, R6). What another worker
+ * has its hands on is passed over, not waited for; the rows found are locked, so their places
+ * hold.
+ */
+#define CLAIM(rows, order)                                                                     \
+    "WITH claimed AS (UPDATE deletions SET claim = claim + 1, "                                \
+    "leased_until = $1::bigint + $2::bigint WHERE ctid = ANY (ARRAY(" rows                     \
+    " FOR UPDATE SKIP LOCKED)) RETURNING " DELETION_COLUMNS ", " LIVE " AS live) "             \
+    "SELECT * FROM claimed ORDER BY " order
+
+/* $1 store, $2 since: receipts that nothing has taken back (M3). */
+#define STANDING                                                                               \
+    "store_id = $1 AND finished_at >= $2::bigint AND kind = 'done' AND NOT EXISTS "            \
+    "(SELECT 1 FROM receipts AS later WHERE later.key = receipts.key AND later.id > "          \
+    "receipts.id)"
+
+#define POINTER_NONE                                                                           \
+    "avatar_key = NULL, avatar_store_id = NULL, avatar_content_type = NULL, "                  \
+    "avatar_bytes = NULL, avatar_sha256 = NULL"
+
+static const char *const texts[STATEMENT_COUNT] = {
+    [STATEMENT_BEGIN] = "BEGIN ISOLATION LEVEL READ COMMITTED, READ WRITE",
+    [STATEMENT_COMMIT] = "COMMIT",
+    [STATEMENT_ROLLBACK] = "ROLLBACK",
+    /*
+     * Of this transaction: a lock that somebody sits on fails one operation, not all; what a
+     * dead connection left open ends by itself; and a commit that was answered is durable (D9).
+     */
+    [STATEMENT_SETTINGS] =
+        "SELECT set_config('lock_timeout', '2s', true), "
+        "set_config('idle_in_transaction_session_timeout', '10s', true), "
+        "set_config('synchronous_commit', CASE current_setting('synchronous_commit') "
+        "WHEN 'off' THEN 'on' ELSE current_setting('synchronous_commit') END, true)",
+    /*
+     * No row: this very batch was committed before. The row of a transaction whose end is not
+     * known yet is waited for.
+     */
+    [STATEMENT_WRITER] =
+        "INSERT INTO writers (id, batch, written_at) VALUES ($1, $2::bigint, " NOW ") "
+        "ON CONFLICT (id) DO UPDATE SET batch = excluded.batch, written_at = "
+        "excluded.written_at "
+        "WHERE writers.batch < excluded.batch",
+    /* In the order of their keys everywhere, users before deletions (D8, R11). */
+    [STATEMENT_LOCK_USERS] = "SELECT count(*) FROM (SELECT 1 FROM users "
+                             "WHERE id = ANY ($1::text[]) ORDER BY id FOR UPDATE) AS locked",
+    [STATEMENT_LOCK_DELETIONS] =
+        "SELECT count(*) FROM (SELECT 1 FROM deletions "
+        "WHERE key = ANY ($1::text[]) ORDER BY key FOR UPDATE) AS locked",
+    /* One process at a time makes tables or adopts a store: "FbJb" as a number. */
+    [STATEMENT_LOCK_SCHEMA] = "SELECT pg_advisory_xact_lock(1180846690)",
+    [STATEMENT_NOW] = "SELECT " NOW,
+
+    [STATEMENT_USERS_INSERT] =
+        "INSERT INTO users (id, first_name, last_name, user_name, email, country_id, "
+        "birth_date, created_at, updated_at) "
+        "SELECT a, b, c, d, e, f, g, $8::bigint, $8::bigint FROM unnest($1::text[], "
+        "$2::text[], "
+        "$3::text[], $4::text[], $5::text[], $6::text[], $7::text[]) AS added (a, b, c, d, e, "
+        "f, "
+        "g) ORDER BY a ON CONFLICT (id) DO NOTHING RETURNING id",
+    /* A user who comes with an avatar: as of an attach, the guard goes with the pointer. */
+    [STATEMENT_USER_INSERT_WITH_AVATAR] =
+        "WITH guard AS (DELETE FROM deletions WHERE key = $8 AND reason = 'upload' AND claim = "
+        "0 "
+        "AND not_before - $14::bigint / 15 > $13::bigint RETURNING key), "
+        "made AS (INSERT INTO users (id, first_name, last_name, user_name, email, country_id, "
+        "birth_date, avatar_key, avatar_store_id, avatar_content_type, avatar_bytes, "
+        "avatar_sha256, created_at, updated_at, version) SELECT $1, $2, $3, $4, $5, $6, $7, "
+        "guard.key, $9, $10, $11::bigint, $12, $13::bigint, $13::bigint, 2 FROM guard "
+        "ON CONFLICT (id) DO NOTHING RETURNING 1) "
+        "SELECT (SELECT count(*) FROM guard), (SELECT count(*) FROM made)",
+    /* Names its columns: never the mark, never the key (R17). */
+    [STATEMENT_USER_REPLACE] =
+        "UPDATE users SET first_name = $2, last_name = $3, user_name = $4, email = $5, "
+        "country_id = $6, birth_date = $7, updated_at = $8::bigint, version = version + 1 "
+        "WHERE id = $1 AND NOT avatar_should_be_deleted "
+        "AND ($9::bigint < 0 OR version = $9::bigint) RETURNING " USER_COLUMNS,
+    [STATEMENT_USER_STANDING] =
+        "SELECT avatar_should_be_deleted::int, avatar_key FROM users WHERE id = $1",
+    [STATEMENT_USER_MARK] =
+        "UPDATE users SET avatar_should_be_deleted = true, deletion_requested_at = $2::bigint, "
+        "updated_at = $2::bigint, version = version + 1 "
+        "WHERE id = $1 AND NOT avatar_should_be_deleted",
+    [STATEMENT_USER_KNOWN] = "SELECT EXISTS (SELECT 1 FROM users WHERE id = $1)::int, "
+                             "EXISTS (SELECT 1 FROM user_receipts WHERE user_id = $1)::int",
+    /* Due by the clock as it is now: the trigger looked at it after the batch did. */
+    [STATEMENT_USER_KEYS] = "SELECT key, (not_before <= " NOW ")::int FROM deletions "
+                            "WHERE user_id = $1 ORDER BY key LIMIT $2::bigint",
+    /* A pointer that is still there has work of its own, whoever the row is said to belong to.
+     */
+    [STATEMENT_USERS_REMOVE] =
+        "DELETE FROM users WHERE id = ANY ($1::text[]) AND avatar_should_be_deleted "
+        "AND avatar_key IS NULL "
+        "AND NOT EXISTS (SELECT 1 FROM deletions WHERE user_id = users.id) RETURNING id",
+    [STATEMENT_AVATAR_CLEAR] =
+        "UPDATE users SET " POINTER_NONE ", updated_at = $2::bigint, version = version + 1 "
+        "WHERE id = $1 AND NOT avatar_should_be_deleted AND avatar_key IS NOT NULL",
+    /*
+     * The compare-and-delete: never claimed, and not near its end (R1, R21). The user is locked
+     * by then; the pointer is set only where the guard was taken away.
+     */
+    [STATEMENT_AVATAR_ATTACH] =
+        "WITH guard AS (DELETE FROM deletions WHERE key = $2 AND reason = 'upload' AND claim = "
+        "0 "
+        "AND not_before - $8::bigint / 15 > $7::bigint AND EXISTS (SELECT 1 FROM users "
+        "WHERE id = $1 AND NOT avatar_should_be_deleted) RETURNING key), "
+        "pointed AS (UPDATE users SET avatar_key = guard.key, avatar_store_id = $3, "
+        "avatar_content_type = $4, avatar_bytes = $5::bigint, avatar_sha256 = $6, "
+        "updated_at = $7::bigint, version = version + 1 "
+        "FROM guard WHERE users.id = $1 AND NOT avatar_should_be_deleted RETURNING 1) "
+        "SELECT (SELECT count(*) FROM guard), (SELECT count(*) FROM pointed)",
+
+    [STATEMENT_GUARD_INSERT] =
+        "INSERT INTO deletions (key, store_id, user_id, reason, created_at, not_before, "
+        "due_at) "
+        "SELECT $2, $3, $1, 'upload', $4::bigint, $4::bigint + $5::bigint, "
+        "$4::bigint + $5::bigint "
+        "WHERE EXISTS (SELECT 1 FROM users WHERE id = $1 AND NOT avatar_should_be_deleted)",
+    /* Of a user who is not there yet. */
+    [STATEMENT_GUARD_INSERT_EARLY] =
+        "INSERT INTO deletions (key, store_id, reason, created_at, not_before, due_at) "
+        "VALUES ($1, $2, 'upload', $3::bigint, $3::bigint + $4::bigint, "
+        "$3::bigint + $4::bigint)",
+    /* The PUT's answer is known: no second look, but under a new token (S1). */
+    [STATEMENT_GUARD_SETTLE] =
+        "UPDATE deletions SET claim = claim + 1, look = 'second', not_before = $2::bigint, "
+        "due_at = $2::bigint, leased_until = 0 WHERE key = $1 AND reason = 'upload'",
+
+    /*
+     * No row: the key is on record for another request. One that is just being written, by
+     * whomever, is waited for, so that of two at once only one goes on.
+     */
+    [STATEMENT_IDEMPOTENCY_PUT] =
+        "INSERT INTO idempotency (key, body, user_id, created_at, busy_until) "
+        "VALUES ($1, $2, $3, $4::bigint, $5::bigint) ON CONFLICT (key) DO UPDATE "
+        "SET body = excluded.body, user_id = excluded.user_id, "
+        "created_at = excluded.created_at, busy_until = excluded.busy_until "
+        "WHERE idempotency.user_id = excluded.user_id "
+        "OR idempotency.created_at <= $4::bigint - $6::bigint",
+    [STATEMENT_IDEMPOTENCY_SELECT] = "SELECT body, user_id, (busy_until > $2::bigint)::int "
+                                     "FROM idempotency WHERE key = $1",
+    [STATEMENT_IDEMPOTENCY_FORGET] = "DELETE FROM idempotency WHERE key = $1 AND user_id = $2",
+    /* A few with each new one: the table never outgrows what is alive by much. */
+    [STATEMENT_IDEMPOTENCY_EXPIRE] =
+        "DELETE FROM idempotency WHERE key = ANY (ARRAY(SELECT key FROM idempotency "
+        "WHERE created_at <= $1::bigint - $2::bigint ORDER BY created_at LIMIT 4 "
+        "FOR UPDATE SKIP LOCKED))",
+
+    [STATEMENT_CLAIM_DUE] =
+        CLAIM("SELECT ctid FROM deletions WHERE due_at <= $1::bigint + $4::bigint "
+              "AND (state = 'pending' OR due_at <= $1::bigint) AND " CLAIMABLE
+              " ORDER BY due_at LIMIT $5::bigint",
+              "due_at"),
+    [STATEMENT_CLAIM_KEYS] =
+        CLAIM("SELECT ctid FROM deletions WHERE key = ANY ($4::text[]) AND " CLAIMABLE, "key"),
+    [STATEMENT_CLAIM_SWEEP] =
+        CLAIM("SELECT ctid FROM deletions WHERE key > $4 AND state = 'pending' "
+              "AND created_at <= $6::bigint AND " CLAIMABLE " ORDER BY key LIMIT $5::bigint",
+              "key"),
+    /* Steps over the classes by index: one look-up a class, however many rows it has. */
+    [STATEMENT_CLAIM_PROBES] =
+        "WITH RECURSIVE classes AS ("
+        "(SELECT store_id, error_class FROM deletions WHERE state = 'blocked' "
+        "AND (store_id, error_class) > ('', '') ORDER BY store_id, error_class LIMIT 1) "
+        "UNION ALL SELECT after.store_id, after.error_class FROM classes, LATERAL "
+        "(SELECT store_id, error_class FROM deletions WHERE state = 'blocked' "
+        "AND (store_id, error_class) > (classes.store_id, classes.error_class) "
+        "ORDER BY store_id, error_class LIMIT 1) AS after), "
+        "claimed AS (UPDATE deletions SET claim = claim + 1, "
+        "leased_until = $1::bigint + $2::bigint WHERE ctid = ANY (ARRAY("
+        "SELECT probe.ctid FROM (SELECT * FROM classes LIMIT $4::bigint) AS class, LATERAL "
+        "(SELECT ctid FROM deletions WHERE state = 'blocked' AND store_id = class.store_id "
+        "AND error_class = class.error_class AND " CLAIMABLE
+        " ORDER BY tried_at LIMIT 1 FOR UPDATE SKIP LOCKED) AS probe)) "
+        "RETURNING " DELETION_COLUMNS ", " LIVE " AS live) SELECT * FROM claimed ORDER BY key",
+    [STATEMENT_LIVE_BLOCK] =
+        "UPDATE deletions SET state = 'blocked', error_class = 'live-user', "
+        "error = 'a live user points at this object', tried_at = $2::bigint, "
+        "leased_until = $2::bigint, due_at = $2::bigint + 86400000 WHERE key = ANY "
+        "($1::text[])",
+    [STATEMENT_NEXT_DUE] =
+        "SELECT due_at FROM deletions WHERE due_at > $1::bigint ORDER BY due_at LIMIT 1",
+
+    /* The confirm clears the pointer first: the trigger then meets the row itself (R2). */
+    [STATEMENT_POINTERS_CLEAR] =
+        "UPDATE users SET " POINTER_NONE " WHERE avatar_key = ANY ($1::text[]) "
+        "AND avatar_should_be_deleted",
+    /* Final: absence of a once-used key ends the row, whoever has the claim now (R5, D5). */
+    [STATEMENT_FINISH] =
+        "WITH gone AS (DELETE FROM deletions USING "
+        "(SELECT DISTINCT ON (key) * FROM unnest($1::text[], $2::bigint[]) "
+        "WITH ORDINALITY AS given (key, status, place) ORDER BY key, place) AS item "
+        "WHERE deletions.key = item.key AND (reason <> 'upload' OR look = 'second') "
+        "RETURNING deletions.*, item.status, item.place), "
+        "receipt AS (INSERT INTO receipts (key, store_id, user_id, reason, kind, attempts, "
+        "status, requested_at, finished_at) SELECT key, store_id, user_id, reason, 'done', "
+        "attempts + 1, status, created_at, $3::bigint FROM gone) "
+        "SELECT place, user_id, created_at FROM gone",
+    [STATEMENT_LOOK_AGAIN] =
+        "UPDATE deletions SET look = 'second', state = 'pending', "
+        "not_before = $3::bigint + $4::bigint, due_at = $3::bigint + $4::bigint, "
+        "leased_until = $3::bigint, tried_at = $3::bigint, attempts = attempts + 1, "
+        "error_class = NULL, error = NULL "
+        "FROM unnest($1::text[], $2::bigint[]) WITH ORDINALITY AS item (key, claim, place) "
+        "WHERE deletions.key = item.key AND deletions.claim = item.claim "
+        "AND look = 'first' AND reason = 'upload' RETURNING item.place",
+    [STATEMENT_PUT_OFF] =
+        "UPDATE deletions SET state = item.state, due_at = $9::bigint + item.delay, "
+        "leased_until = $9::bigint, tried_at = $9::bigint, attempts = attempts + item.spend, "
+        "error_class = nullif(item.error_class, ''), error = nullif(item.error, '') "
+        "FROM unnest($1::text[], $2::bigint[], $3::text[], $4::text[], $5::bigint[], "
+        "$6::bigint[], $7::text[], $8::text[]) WITH ORDINALITY "
+        "AS item (key, claim, look, state, delay, spend, error_class, error, place) "
+        "WHERE deletions.key = item.key AND deletions.claim = item.claim "
+        "AND deletions.look = item.look RETURNING item.place",
+    /* Of users whose rows are gone already, with the last of their deletions (C6, M3). */
+    [STATEMENT_USER_RECEIPTS_INSERT] =
+        "INSERT INTO user_receipts (user_id, requested_at, deleted_at) "
+        "SELECT id, asked, $3::bigint FROM unnest($1::text[], $2::bigint[]) AS gone (id, "
+        "asked) "
+        "WHERE NOT EXISTS (SELECT 1 FROM users WHERE users.id = gone.id) "
+        "AND NOT EXISTS (SELECT 1 FROM deletions WHERE user_id = gone.id) ORDER BY id "
+        "ON CONFLICT (user_id) DO UPDATE SET corrected_at = excluded.deleted_at "
+        "RETURNING user_id",
+
+    [STATEMENT_UNBLOCK] =
+        "UPDATE deletions SET state = 'pending', due_at = greatest($3::bigint, not_before) "
+        "WHERE key = ANY (ARRAY(SELECT key FROM deletions WHERE state = 'blocked' "
+        "AND store_id = $1 AND error_class = $2 ORDER BY key FOR UPDATE))",
+    [STATEMENT_RETRY_KEY] =
+        "UPDATE deletions SET state = 'pending', due_at = greatest($2::bigint, not_before) "
+        "WHERE key = $1",
+    [STATEMENT_RETRY] =
+        "UPDATE deletions SET state = 'pending', due_at = greatest($3::bigint, not_before) "
+        "WHERE key = ANY (ARRAY(SELECT key FROM deletions WHERE ($1::text IS NULL OR state = "
+        "$1) "
+        "AND ($2::text IS NULL OR error_class = $2) ORDER BY key FOR UPDATE))",
+    [STATEMENT_EXTERNAL_INSERT] =
+        "INSERT INTO deletions (key, store_id, reason, created_at, not_before, due_at) "
+        "SELECT $1, $2, 'external', $3::bigint, $3::bigint, $3::bigint "
+        "WHERE NOT EXISTS (SELECT 1 FROM receipts WHERE key = $1 AND kind = 'done') "
+        "ON CONFLICT (key) DO NOTHING",
+    /* The insert may have waited for an attach of this very key: looks again (D6). */
+    [STATEMENT_EXTERNAL_LIVE] = "DELETE FROM deletions WHERE key = $1 AND reason = 'external' "
+                                "AND claim = 0 AND created_at = $2::bigint AND " LIVE,
+    /* A marked user whose intent was lost by hand: clearing the pointer writes it again. */
+    [STATEMENT_MARKED_REVIVE] =
+        "UPDATE users SET avatar_key = NULL, avatar_store_id = NULL "
+        "WHERE id = ANY (ARRAY(SELECT id FROM users WHERE avatar_should_be_deleted "
+        "AND avatar_key IS NOT NULL "
+        "AND NOT EXISTS (SELECT 1 FROM deletions WHERE key = users.avatar_key) "
+        "ORDER BY id FOR UPDATE SKIP LOCKED))",
+    [STATEMENT_MARKED_LOCK] =
+        "SELECT id FROM users WHERE avatar_should_be_deleted AND avatar_key IS NULL "
+        "AND NOT EXISTS (SELECT 1 FROM deletions WHERE user_id = users.id) "
+        "ORDER BY id FOR UPDATE SKIP LOCKED",
+    [STATEMENT_REOPEN_DELETIONS] =
+        "INSERT INTO deletions (key, store_id, user_id, reason, look, created_at, not_before, "
+        "due_at) SELECT DISTINCT ON (key) key, store_id, user_id, reason, 'second', "
+        "requested_at, "
+        "$3::bigint, $3::bigint FROM receipts WHERE " STANDING
+        " ORDER BY key, requested_at ON CONFLICT (key) DO NOTHING",
+    [STATEMENT_REOPEN_RECEIPTS] =
+        "INSERT INTO receipts (key, store_id, user_id, reason, kind, attempts, status, "
+        "requested_at, finished_at) "
+        "SELECT key, store_id, user_id, reason, 'corrected', 0, 0, requested_at, $3::bigint "
+        "FROM receipts WHERE " STANDING,
+    [STATEMENT_STORE_INSERT] = "INSERT INTO stores (id, adopted_at) SELECT $1, $2::bigint "
+                               "WHERE NOT EXISTS (SELECT 1 FROM stores)",
+    [STATEMENT_STORE_EXISTS] = "SELECT 1 FROM stores WHERE id = $1",
+
+    [STATEMENT_USER_SELECT] = "SELECT " USER_COLUMNS " FROM users "
+                              "WHERE id = $1 AND NOT avatar_should_be_deleted",
+    [STATEMENT_USER_PAGE] =
+        "SELECT " USER_COLUMNS " FROM users "
+        "WHERE id > $1 AND NOT avatar_should_be_deleted ORDER BY id LIMIT $2::bigint",
+    [STATEMENT_ERASURE] =
+        "SELECT (SELECT avatar_should_be_deleted::int FROM users WHERE id = $1), "
+        "(SELECT deletion_requested_at FROM users WHERE id = $1), "
+        "count(*), count(*) FILTER (WHERE state = 'blocked'), "
+        "coalesce(min(created_at) FILTER (WHERE reason = 'user'), min(created_at)), "
+        "(coalesce(sum(attempts), 0) + "
+        "(SELECT coalesce(sum(attempts), 0) FROM receipts WHERE user_id = $1))::bigint, "
+        "(SELECT requested_at FROM user_receipts WHERE user_id = $1), "
+        "(SELECT coalesce(corrected_at, deleted_at) FROM user_receipts WHERE user_id = $1) "
+        "FROM deletions WHERE user_id = $1",
+    [STATEMENT_DELETION_PAGE] =
+        "SELECT " DELETION_COLUMNS " FROM deletions WHERE key > $1 "
+        "AND ($2::text IS NULL OR state = $2) AND ($3::text IS NULL OR error_class = $3) "
+        "ORDER BY key LIMIT $4::bigint",
+    [STATEMENT_BACKLOG] =
+        "SELECT count(*) FILTER (WHERE state = 'pending' AND not_before <= t), "
+        "count(*) FILTER (WHERE state = 'blocked'), "
+        "count(*) FILTER (WHERE state = 'pending' AND not_before > t), "
+        "coalesce(t - min(greatest(created_at, not_before)) FILTER (WHERE not_before <= t), "
+        "0), "
+        "coalesce(min(due_at), 0), "
+        "(SELECT count(*) FROM users WHERE avatar_should_be_deleted), t "
+        "FROM (SELECT " NOW " AS t) AS clock LEFT JOIN deletions ON true GROUP BY t",
+
+    /* Where they would be made, and whether they are there already. */
+    [STATEMENT_TABLES] = "SELECT current_schema() IS NOT NULL AND "
+                         "current_setting('server_encoding') = 'UTF8', "
+                         "to_regclass('about') IS NOT NULL, to_regclass('users') IS NOT NULL",
+    [STATEMENT_VERSION] = "SELECT value FROM about WHERE name = 'schema_version'",
+    [STATEMENT_IDS] = "SELECT (SELECT value FROM about WHERE name = 'database_id'), "
+                      "(SELECT value FROM about WHERE name = 'secret'), "
+                      "(SELECT id FROM stores ORDER BY adopted_at DESC LIMIT 1)",
+    /* Of processes that are long gone. */
+    [STATEMENT_WRITERS_FORGET] = "DELETE FROM writers WHERE written_at < " NOW " - 604800000",
+};
+
+const char *postgres_statement_sql(enum statement statement)
+{
+    return texts[statement];
+}
+
+bool postgres_statement_is_prepared(enum statement statement, bool writes)
+{
+    switch (statement) {
+    case STATEMENT_USER_SELECT:
+    case STATEMENT_ERASURE:
+        return !writes;
+    case STATEMENT_BEGIN:
+    case STATEMENT_COMMIT:
+    case STATEMENT_SETTINGS:
+    case STATEMENT_WRITER:
+    case STATEMENT_LOCK_USERS:
+    case STATEMENT_LOCK_DELETIONS:
+    case STATEMENT_NOW:
+    case STATEMENT_USER_REPLACE:
+    case STATEMENT_USER_STANDING:
+    case STATEMENT_USER_MARK:
+    case STATEMENT_USER_KNOWN:
+    case STATEMENT_USER_KEYS:
+    case STATEMENT_USERS_REMOVE:
+    case STATEMENT_AVATAR_CLEAR:
+    case STATEMENT_AVATAR_ATTACH:
+    case STATEMENT_GUARD_INSERT:
+    case STATEMENT_GUARD_SETTLE:
+    case STATEMENT_IDEMPOTENCY_FORGET:
+        return writes;
+    default:
+        return false;
+    }
+}
