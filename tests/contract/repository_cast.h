@@ -1,8 +1,8 @@
 /*
  * repository_cast: three users that hand-typed SQL is tried on.
  *
- * Ada has avatars/1. Bob has none; his avatars/4 has a receipt. Eve is marked, and avatars/3 is
- * in deletions.
+ * Ada has avatars/1. Bob has none; his avatars/4 has a receipt, and avatars/5 is in deletions.
+ * Eve is marked, still points at avatars/3, and that is in deletions too.
  */
 #ifndef CONTRACT_REPOSITORY_CAST_H
 #define CONTRACT_REPOSITORY_CAST_H
@@ -23,6 +23,8 @@ static inline void cast_make(void)
     user_add_with_avatar(BOB, "avatars/4");
     clear(BOB);
     finish("avatars/4");
+    avatar_give(BOB, "avatars/5");
+    clear(BOB);
     user_add_with_avatar(EVE, "avatars/3");
     mark(EVE);
 }
@@ -34,10 +36,11 @@ static inline void cast_check(void)
     assert_string_equal(sql_text("SELECT avatar_key FROM users WHERE id = '" ADA "'"),
                         "avatars/1");
     assert_string_equal(sql_text("SELECT first_name FROM users WHERE id = '" ADA "'"), "Ada");
-    assert_int_equal(
-        sql_number("SELECT avatar_should_be_deleted FROM users WHERE id = '" EVE "'"), 1);
-    assert_true(row_exists("avatars/3"));
-    assert_int_equal(sql_number("SELECT count(*) FROM deletions"), 1);
+    assert_int_equal(sql_number("SELECT count(*) FROM users WHERE id = '" EVE
+                                "' AND avatar_should_be_deleted = true"),
+                     1);
+    assert_true(row_exists("avatars/3") && row_exists("avatars/5"));
+    assert_int_equal(sql_number("SELECT count(*) FROM deletions"), 2);
 }
 
 #endif

@@ -293,7 +293,7 @@ static void marked__by_hand_without_an_avatar_is_finished(void **state)
     user_add(ADA);
     user_add_with_avatar(BOB, "avatars/1");
     user_add(EVE);
-    sql("UPDATE users SET avatar_should_be_deleted = 1 WHERE id <> '%s'", EVE);
+    sql("UPDATE users SET avatar_should_be_deleted = true WHERE id <> '%s'", EVE);
     assert_int_equal(backlog_get().marked, 2);
     assert_int_equal(marked_finish(), 1);
     assert_int_equal(erasure_get(ADA).state, ERASURE_DELETED);

@@ -1,5 +1,6 @@
 #include "contract/repository_database.h"
 
+#include "contract/repository_database_postgres.h"
 #include "repository/sqlite/sqlite.h"
 #include "support/check.h"
 
@@ -31,6 +32,10 @@ static const char *parent_choose(void)
 
 void database_make(void)
 {
+    if (postgres_is_chosen()) {
+        postgres_database_make();
+        return;
+    }
     snprintf(folder, sizeof folder, "%s/repository.XXXXXX", parent_choose());
     assert_non_null(mkdtemp(folder));
     snprintf(path, sizeof path, "%s/users.db", folder);
@@ -38,6 +43,10 @@ void database_make(void)
 
 void database_remove(void)
 {
+    if (postgres_is_chosen()) {
+        postgres_database_remove();
+        return;
+    }
     DIR *open_folder = opendir(folder);
     assert_non_null(open_folder);
     for (struct dirent *entry; (entry = readdir(open_folder));) {
@@ -48,19 +57,28 @@ void database_remove(void)
     assert_int_equal(rmdir(folder), 0);
 }
 
+bool database_is_shared(void)
+{
+    return postgres_is_chosen();
+}
+
 struct repository_driver *database_open(struct error *error)
 {
+    if (postgres_is_chosen())
+        return postgres_database_open(error);
     struct repository_driver *driver = NULL;
     return repository_sqlite_open(path, READERS, &driver, error) < 0 ? NULL : driver;
 }
 
 const char *database_path(void)
 {
-    return path;
+    return postgres_is_chosen() ? postgres_database_url() : path;
 }
 
 int database_run(const char *statement, char *ret_text, size_t size)
 {
+    if (postgres_is_chosen())
+        return postgres_database_run(statement, ret_text, size);
     sqlite3 *handle = NULL;
     sqlite3_stmt *prepared = NULL;
     assert_int_equal(sqlite3_open(path, &handle), SQLITE_OK);

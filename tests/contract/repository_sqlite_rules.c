@@ -11,11 +11,13 @@ static const char *const refused[] = {
     "INSERT OR REPLACE " INSERT_WITH(NEW_ID, "'avatars/4'"),
     "INSERT OR IGNORE " INSERT_WITH("'" ADA "'", "'avatars/7'"),
     "INSERT OR IGNORE " INSERT_WITH(NEW_ID, "'avatars/3'"),
+    "INSERT OR IGNORE " INSERT_WITH(NEW_ID, "'avatars/5'"),
     "INSERT " INSERT_WITH("'" ADA "'", "'avatars/7'") " ON CONFLICT (id) DO NOTHING",
     "INSERT " INSERT_WITH("'" ADA "'", "'avatars/7'") " ON CONFLICT (id) DO UPDATE SET "
                                                       "avatar_key = excluded.avatar_key",
     "UPDATE OR REPLACE" POINT "'avatars/1' WHERE id = '" BOB "'",
     "UPDATE OR REPLACE" POINT "'avatars/3' WHERE id = '" BOB "'",
+    "UPDATE OR REPLACE" POINT "'avatars/5' WHERE id = '" BOB "'",
     "UPDATE OR IGNORE" POINT "'avatars/4' WHERE id = '" BOB "'",
     "UPDATE OR REPLACE users SET id = '" BOB "' WHERE id = '" ADA "'",
     "UPDATE OR IGNORE users SET id = " NEW_ID " WHERE id = '" ADA "'",

@@ -58,14 +58,14 @@ static const struct raw {
 } raws[] = {
     {"DELETE FROM users WHERE id = '" ADA "'", "user"},
     {"DELETE FROM users", "user"},
-    {"UPDATE users SET avatar_should_be_deleted = 1", "user"},
+    {"UPDATE users SET avatar_should_be_deleted = true", "user"},
     {"UPDATE users SET avatar_key = NULL", "replaced"},
     {"UPDATE users SET avatar_key = NULL, avatar_store_id = NULL", "replaced"},
     {"UPDATE users SET avatar_key = 'avatars/9'", "replaced"},
     {"UPDATE users SET avatar_key = 'avatars/9', avatar_store_id = '" OTHER_STORE "'",
      "replaced"},
-    {"UPDATE users SET avatar_should_be_deleted = 1, avatar_key = NULL", "user"},
-    {"UPDATE users SET avatar_should_be_deleted = 1, avatar_key = 'avatars/9'", "user"},
+    {"UPDATE users SET avatar_should_be_deleted = true, avatar_key = NULL", "user"},
+    {"UPDATE users SET avatar_should_be_deleted = true, avatar_key = 'avatars/9'", "user"},
 };
 
 static void triggers__raw_sql_by_a_shell_schedules_as_well(void **state)
@@ -85,7 +85,7 @@ static void triggers__a_mark_with_another_key_schedules_both(void **state)
 {
     (void)state;
     user_add_with_avatar(ADA, "avatars/1");
-    sql("UPDATE users SET avatar_should_be_deleted = 1, avatar_key = 'avatars/2'");
+    sql("UPDATE users SET avatar_should_be_deleted = true, avatar_key = 'avatars/2'");
     assert_scheduled("avatars/1", ADA, "user");
     assert_scheduled("avatars/2", ADA, "user");
 }
@@ -149,8 +149,9 @@ static const char *const refused[] = {
     "INSERT " INSERT_WITH("'" ADA "'", "'avatars/7'"),
     "INSERT " INSERT_WITH(NEW_ID, "'avatars/1'"),
     "INSERT " INSERT_WITH(NEW_ID, "'avatars/3'"),
+    "INSERT " INSERT_WITH(NEW_ID, "'avatars/5'"),
     "INSERT " INSERT_WITH(NEW_ID, "'avatars/4'"),
-    "UPDATE users SET avatar_should_be_deleted = 0 WHERE id = '" EVE "'",
+    "UPDATE users SET avatar_should_be_deleted = false WHERE id = '" EVE "'",
     "UPDATE users SET avatar_should_be_deleted = NULL WHERE id = '" EVE "'",
     "UPDATE users SET avatar_should_be_deleted = 2 WHERE id = '" EVE "'",
     "UPDATE users SET id = " NEW_ID " WHERE id = '" ADA "'",
@@ -158,6 +159,7 @@ static const char *const refused[] = {
     "UPDATE users SET id = NULL WHERE id = '" ADA "'",
     "UPDATE" POINT "'avatars/1' WHERE id = '" BOB "'",
     "UPDATE" POINT "'avatars/3' WHERE id = '" BOB "'",
+    "UPDATE" POINT "'avatars/5' WHERE id = '" BOB "'",
     "UPDATE" POINT "'avatars/4' WHERE id = '" BOB "'",
     "UPDATE users SET avatar_key = 'avatars/7' WHERE id = '" BOB "'",
     "UPDATE users SET avatar_store_id = NULL WHERE id = '" ADA "'",
@@ -182,7 +184,7 @@ static const char *const allowed[] = {
     "INSERT " INSERT_WITH(NEW_ID, "'avatars/7'"),
     "UPDATE users SET last_name = 'Byron' WHERE id = '" ADA "'",
     "UPDATE" POINT "'avatars/7' WHERE id = '" BOB "'",
-    "UPDATE users SET avatar_should_be_deleted = 1",
+    "UPDATE users SET avatar_should_be_deleted = true",
 };
 
 static void rules__what_loses_nothing_is_allowed(void **state)

@@ -79,7 +79,7 @@ sanitizers_are_silent() {
 
 # What every sanitizer is run on: the tests in C, a pass over the programs, and a kill run.
 run_sanitized() {
-    run_meson tests --no-suite ceph --timeout-multiplier 5
+    run_meson tests --no-suite ceph --no-suite postgres --timeout-multiplier 5
     run_pytest programs tests/blackbox --ignore tests/blackbox/test_kills.py \
         --ignore-glob '*/test_job_*.py' -k 'not ceph'
     KILLS=20 run_pytest kills tests/blackbox/test_kills.py
