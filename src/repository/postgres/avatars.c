@@ -132,6 +132,8 @@ int postgres_guard_settle_send(struct session *session, struct repository_op *op
 
 int postgres_guard_settle_take(struct session *session, struct repository_op *op)
 {
+    int settled = pq_take_change(session);
+    int forgotten = settled < 0 ? -1 : pq_take_change(session);
     op->outcome = REPOSITORY_OK;
-    return pq_take_change(session) < 0 || pq_take_change(session) < 0 ? -1 : 0;
+    return forgotten < 0 ? -1 : 0;
 }
