@@ -16,7 +16,7 @@ enum proxy_fault {
 
 /* Starts it in front of the server of `url`; returns the address to give the driver. */
 const char *proxy_start(const char *url);
-void proxy_set(enum proxy_fault fault);
+void proxy_set(enum proxy_fault wanted);
 /* True once the fault, one that happens once, has happened. */
 int proxy_has_cut(void);
 void proxy_stop(void);
