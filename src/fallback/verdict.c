@@ -21,6 +21,8 @@ static const struct code_rule code_rules[] = {
     {FILES_CODE_NO_MEMORY, VERDICT_RETRY},
     {FILES_CODE_TLS, VERDICT_BLOCKED},
     {FILES_CODE_REDIRECT, VERDICT_BLOCKED},
+    {FILES_CODE_LOCKED, VERDICT_BLOCKED},
+    {FILES_CODE_MFA, VERDICT_BLOCKED},
     {"NoSuchKey", VERDICT_DONE},
     {"NoSuchVersion", VERDICT_DONE},
     {"SlowDown", VERDICT_RETRY},

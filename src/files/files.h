@@ -59,6 +59,9 @@ enum files_verb {
 #define FILES_CODE_NO_SPACE   "no-space"   /* local: disk or quota full */
 #define FILES_CODE_IO         "io-error"   /* local: read, write or sync failed */
 #define FILES_CODE_NO_MEMORY  "no-memory"  /* ours */
+/* Versions stay: `text` says how many, until when, and which (P5). */
+#define FILES_CODE_LOCKED "object-locked" /* retention or a legal hold */
+#define FILES_CODE_MFA    "mfa-delete"    /* they go only with a code from a device */
 
 /* What the provider said, about one key or about a whole call. */
 struct files_answer {

@@ -52,7 +52,7 @@ static void answer_marker(struct files_answer *answer, int status)
                      "the bucket keeps versions: the object is hidden, not deleted");
 }
 
-static bool code_is_absence(const char *code)
+bool s3_code_is_absence(const char *code)
 {
     return strcmp(code, "NoSuchKey") == 0 || strcmp(code, "NoSuchVersion") == 0;
 }
@@ -90,7 +90,7 @@ static void batch_take(void *owner, const struct s3_deleted *deleted)
     if (at == batch->op->count)
         return;
     struct files_answer *answer = &batch->answers[at];
-    bool absent = deleted->failed && code_is_absence(deleted->error.code);
+    bool absent = deleted->failed && s3_code_is_absence(deleted->error.code);
     if (deleted->failed && !absent)
         answer_error(answer, batch->status, &deleted->error);
     else if (deleted->marker)
@@ -229,7 +229,7 @@ void s3_answer_read(struct files_op *op, enum s3_kind kind, struct s3_transfer *
         s3_redirect_read(answer, transfer, (int)status);
     } else {
         answer_plain(answer, transfer, (int)status);
-        if (kind == S3_DELETES_ONE && status == 404 && code_is_absence(answer->code))
+        if (kind == S3_DELETES_ONE && status == 404 && s3_code_is_absence(answer->code))
             files_answer_set(answer, 404, NULL, NULL);
         /* "Not found" alone says nothing about the keys inside. */
         if (kind == S3_DELETES_ALL && status == 404 && !answer->code[0])

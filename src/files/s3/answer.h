@@ -22,6 +22,9 @@ enum s3_kind {
     S3_DELETES_ALL, /* 200 and a DeleteResult */
 };
 
+/* S3's words for what is not there. */
+bool s3_code_is_absence(const char *code);
+
 /*
  * Fills op->answer, and for S3_DELETES_ALL the answers of the keys that had none, from a
  * transfer that ended with `result`.

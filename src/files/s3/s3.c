@@ -2,6 +2,7 @@
 
 #include "base/clock.h"
 #include "files/s3/answer.h"
+#include "files/s3/erasing.h"
 #include "files/s3/renewal.h"
 #include "files/s3/transfer.h"
 #include "files/s3/xml.h"
@@ -18,8 +19,23 @@
 /* Room for an address and its port. */
 #define ADDRESS_SIZE 64
 
-/* To make an identity is to look, to write and to read back; everything else is one step. */
-enum step { STEP_ONLY, STEP_LOOK, STEP_WRITE, STEP_READ_BACK };
+/* Between two questions whether the bucket keeps versions. That it does is noticed at once. */
+#define VERSIONING_FRESH_MS 600000
+
+/* Keys of one operation that are erased at a time, version by version. */
+#define ERASING_AT_ONCE 32
+
+/*
+ * To make an identity is to look, to write and to read back; before a deletion it has to be
+ * known whether the bucket keeps versions; everything else is one step.
+ */
+enum step { STEP_ONLY, STEP_LOOK, STEP_WRITE, STEP_READ_BACK, STEP_VERSIONING };
+
+/* A FILES_DELETE whose keys are erased version by version, each by a request. */
+struct erasure {
+    size_t next; /* the first key that may be open and has no request yet */
+    size_t requests;
+};
 
 struct request {
     TAILQ_ENTRY(request) entry;
@@ -30,7 +46,10 @@ struct request {
     struct buffer sent;   /* a body of our own making */
     struct buffer object; /* the identity as it was read */
     struct files_identity wanted;
-    bool created; /* STEP_READ_BACK: our write was taken */
+    bool created;            /* STEP_READ_BACK: our write was taken */
+    struct erasure *erasure; /* NULL: the request is about the operation as a whole */
+    size_t index;            /* of the key that is erased */
+    struct s3_erasing erasing;
 };
 
 TAILQ_HEAD(request_list, request);
@@ -42,6 +61,8 @@ struct s3 {
     CURLM *multi;
     struct request_list waiting, active, spare;
     size_t active_count;
+    struct s3_versioning versioning;
+    int64_t versioning_at;      /* when it was learned; 0: never */
     char address[ADDRESS_SIZE]; /* that answered last; "": none has yet */
 };
 
@@ -55,6 +76,7 @@ static void request_free(struct request *request)
     s3_transfer_deinit(&request->transfer);
     buffer_deinit(&request->sent);
     buffer_deinit(&request->object);
+    s3_erasing_deinit(&request->erasing);
     free(request);
 }
 
@@ -77,19 +99,99 @@ static struct request *request_new(struct s3 *s3, struct files_op *op)
     request->op = op;
     request->wanted = op->identity;
     request->created = false;
+    request->erasure = NULL;
     request->step = op->verb == FILES_IDENTITY_CREATE ? STEP_LOOK : STEP_ONLY;
     return request;
+}
+
+/* Gives the request the next key of its erasure; false if all are answered or under way. */
+static bool erasure_take_key(struct request *request)
+{
+    struct files_op *op = request->op;
+    struct erasure *erasure = request->erasure;
+    while (erasure->next < op->count && !files_key_is_open(op, erasure->next))
+        erasure->next++;
+    if (erasure->next == op->count)
+        return false;
+    request->index = erasure->next++;
+    s3_erasing_begin(&request->erasing, op->keys[request->index]);
+    return true;
+}
+
+static void request_retire(struct s3 *s3, struct request *request)
+{
+    s3_transfer_clear(&request->transfer);
+    buffer_deinit(&request->sent);
+    buffer_deinit(&request->object);
+    s3_erasing_deinit(&request->erasing);
+    TAILQ_INSERT_HEAD(&s3->spare, request, entry);
 }
 
 /* Answers the operation of a request that is in no list any more. */
 static void request_finish(struct s3 *s3, struct request *request)
 {
     struct files_op *op = request->op;
-    s3_transfer_clear(&request->transfer);
-    buffer_deinit(&request->sent);
-    buffer_deinit(&request->object);
-    TAILQ_INSERT_HEAD(&s3->spare, request, entry);
+    struct erasure *erasure = request->erasure;
+    if (erasure) {
+        op->answers[request->index] = request->erasing.answer;
+        if (erasure_take_key(request)) {
+            TAILQ_INSERT_TAIL(&s3->waiting, request, entry);
+            return;
+        }
+        erasure->requests--;
+    }
+    request_retire(s3, request);
+    if (erasure && erasure->requests)
+        return;
+    if (erasure)
+        files_answer_set(&op->answer, 200, NULL, NULL);
+    free(erasure);
     files_op_finish(op);
+}
+
+/* Ends the request with an answer of ours. */
+static void request_fail(struct s3 *s3, struct request *request, const char *code,
+                         const char *text)
+{
+    if (request->erasure)
+        s3_erasing_give_up(&request->erasing, code, text);
+    else
+        files_answer_set(&request->op->answer, 0, code, text);
+    request_finish(s3, request);
+}
+
+/* One more request that takes keys of the erasure; false if none needs one, or no memory. */
+static bool erasure_spread(struct s3 *s3, struct files_op *op, struct erasure *erasure)
+{
+    struct request *request = request_new(s3, op);
+    if (!request)
+        return false;
+    request->erasure = erasure;
+    s3_erasing_init(&request->erasing, s3->store.location.prefix, s3->versioning.mfa);
+    if (!erasure_take_key(request)) {
+        request_retire(s3, request);
+        return false;
+    }
+    erasure->requests++;
+    TAILQ_INSERT_TAIL(&s3->waiting, request, entry);
+    return true;
+}
+
+/* Erases the open keys of a request, which is in no list, version by version. */
+static void request_scatter(struct s3 *s3, struct request *request)
+{
+    struct files_op *op = request->op;
+    struct erasure *erasure = calloc(1, sizeof *erasure);
+    if (erasure) {
+        while (erasure->requests < ERASING_AT_ONCE && erasure_spread(s3, op, erasure))
+            continue;
+    }
+    if (!erasure || erasure->requests == 0) {
+        free(erasure);
+        request_fail(s3, request, FILES_CODE_NO_MEMORY, "no memory to erase its versions");
+        return;
+    }
+    request_retire(s3, request);
 }
 
 static void call_fill_put(struct request *request, struct s3_call *call)
@@ -163,6 +265,15 @@ static int call_fill_delete(struct request *request, struct s3_call *call, const
 
 static int call_fill(struct request *request, struct s3_call *call, const char *prefix)
 {
+    static const struct s3_parameter versioning = {.name = "versioning", .value = ""};
+    if (request->erasure)
+        return s3_erasing_call(&request->erasing, call, &request->sent);
+    if (request->step == STEP_VERSIONING) {
+        call_fill_get(request, call, NULL, NULL);
+        *call->parameters = versioning;
+        call->parameter_count = 1;
+        return 0;
+    }
     switch (request->op->verb) {
     case FILES_PUT:
         call_fill_put(request, call);
@@ -179,28 +290,42 @@ static int call_fill(struct request *request, struct s3_call *call, const char *
     return -1;
 }
 
+/* What has to be known, or done otherwise, before a deletion; true if the request is gone. */
+static bool deletion_divert(struct s3 *s3, struct request *request)
+{
+    if (request->op->verb != FILES_DELETE || request->erasure)
+        return false;
+    bool known = s3->versioning_at && clock_boot_ms() - s3->versioning_at < VERSIONING_FRESH_MS;
+    request->step = known ? STEP_ONLY : STEP_VERSIONING;
+    if (!known || !s3->versioning.keeps)
+        return false;
+    request_scatter(s3, request);
+    return true;
+}
+
 /* Sends the request's step; one that cannot be sent is answered. */
 static void request_send(struct s3 *s3, struct request *request)
 {
     struct files_op *op = request->op;
-    struct s3_parameter parameter;
+    struct s3_parameter parameters[S3_ERASING_PARAMETERS];
     int64_t left_ms = op->deadline_ms - clock_boot_ms();
-    struct s3_call call = {.parameters = &parameter, .timeout_ms = left_ms};
+    struct s3_call call = {.parameters = parameters, .timeout_ms = left_ms};
+    bool begun =
+        request->erasure || (request->step > STEP_LOOK && request->step < STEP_VERSIONING);
     if (left_ms <= 0)
-        files_answer_set(&op->answer, 0,
-                         request->step <= STEP_LOOK ? FILES_CODE_NOT_SENT : FILES_CODE_TIMEOUT,
-                         "the deadline passed before it was sent");
+        request_fail(s3, request, begun ? FILES_CODE_TIMEOUT : FILES_CODE_NOT_SENT,
+                     "the deadline passed before it was sent");
+    else if (deletion_divert(s3, request))
+        return;
     else if (call_fill(request, &call, s3->store.location.prefix) < 0 ||
              s3_transfer_prepare(&request->transfer, &s3->store, &call) < 0 ||
              curl_easy_setopt(request->transfer.easy, CURLOPT_PRIVATE, request) != CURLE_OK ||
              curl_multi_add_handle(s3->multi, request->transfer.easy) != CURLM_OK)
-        files_answer_set(&op->answer, 0, FILES_CODE_NO_MEMORY, "no memory to send it");
+        request_fail(s3, request, FILES_CODE_NO_MEMORY, "no memory to send it");
     else {
         TAILQ_INSERT_TAIL(&s3->active, request, entry);
         s3->active_count++;
-        return;
     }
-    request_finish(s3, request);
 }
 
 static void address_note(struct s3 *s3, struct request *request)
@@ -252,33 +377,104 @@ static enum step identity_advance(struct request *request)
             files_answer_set(answer, 412, NULL, NULL);
         break;
     case STEP_ONLY:
+    case STEP_VERSIONING:
         break;
     }
     return STEP_ONLY;
 }
 
-/* Reads the answer of a transfer that ended; begins the next step or answers the operation. */
-static void request_complete(struct s3 *s3, struct request *request, CURLcode result)
+/*
+ * Does the bucket keep versions? Who may not ask, and a service that does not know the
+ * question, goes on: the answer to a plain DELETE tells of the marker that it laid. False if
+ * there is no answer yet; the operation has it then.
+ */
+static bool versioning_take(struct s3 *s3, struct request *request)
+{
+    struct files_answer *answer = &request->op->answer;
+    const struct buffer *body = &request->transfer.received;
+    struct s3_versioning found = {0};
+    bool untold = answer->status == 400 || answer->status == 403 || answer->status == 405 ||
+                  answer->status == 501 ||
+                  (answer->status == 404 && strcmp(answer->code, "NoSuchBucket") != 0);
+    if (files_answer_is_ok(answer) && !s3_versioning_read(body->bytes, body->length, &found))
+        files_answer_set(answer, answer->status, FILES_CODE_MALFORMED,
+                         "it does not say whether the bucket keeps versions");
+    if (!untold && !files_answer_is_ok(answer))
+        return false;
+    s3->versioning = found;
+    s3->versioning_at = clock_boot_ms();
+    *answer = (struct files_answer){0};
+    return true;
+}
+
+/* A plain DELETE laid markers: the bucket keeps versions now. These keys are open again. */
+static bool markers_take(struct s3 *s3, struct files_op *op)
+{
+    bool found = strcmp(op->answer.code, S3_CODE_MARKER) == 0;
+    for (size_t i = 0; i < op->count; i++) {
+        if (strcmp(op->answers[i].code, S3_CODE_MARKER) == 0) {
+            op->answers[i] = (struct files_answer){0};
+            found = true;
+        }
+    }
+    s3->versioning.keeps |= found;
+    return found;
+}
+
+static void credentials_doubt(struct s3 *s3, const struct files_answer *answer)
+{
+    if (s3_renewal_concerns(answer))
+        s3_renewal_hasten(s3->renewal, clock_boot_ms());
+}
+
+/* What follows in the same operation; true if the request goes on, or others in its place. */
+static bool request_go_on(struct s3 *s3, struct request *request, CURLcode result)
 {
     struct files_op *op = request->op;
-    s3_answer_read(op, request->kind, &request->transfer, result, s3->store.location.prefix);
-    address_note(s3, request);
-    if (s3_renewal_concerns(&op->answer))
-        s3_renewal_hasten(s3->renewal, clock_boot_ms());
-    curl_multi_remove_handle(s3->multi, request->transfer.easy);
-    TAILQ_REMOVE(&s3->active, request, entry);
-    s3->active_count--;
+    if (request->erasure) {
+        if (!s3_erasing_answered(&request->erasing, &request->transfer, result)) {
+            credentials_doubt(s3, &request->erasing.answer);
+            return false;
+        }
+        request_send(s3, request);
+        return true;
+    }
+    if (request->step == STEP_VERSIONING) {
+        if (!versioning_take(s3, request))
+            return false;
+        request_send(s3, request);
+        return true;
+    }
+    if (op->verb == FILES_DELETE) {
+        if (!markers_take(s3, op))
+            return false;
+        request_scatter(s3, request);
+        return true;
+    }
     bool is_identity = op->verb == FILES_IDENTITY_READ || op->verb == FILES_IDENTITY_CREATE;
     if (is_identity && request->kind == S3_READS)
         identity_take(request);
-    enum step next = identity_advance(request);
-    if (next == STEP_ONLY) {
-        request_finish(s3, request);
-        return;
-    }
-    request->step = next;
+    request->step = identity_advance(request);
+    if (request->step == STEP_ONLY)
+        return false;
     buffer_deinit(&request->object);
     request_send(s3, request);
+    return true;
+}
+
+/* Reads the answer of a transfer that ended; goes on with what follows or answers. */
+static void request_complete(struct s3 *s3, struct request *request, CURLcode result)
+{
+    if (!request->erasure)
+        s3_answer_read(request->op, request->kind, &request->transfer, result,
+                       s3->store.location.prefix);
+    credentials_doubt(s3, &request->op->answer);
+    address_note(s3, request);
+    curl_multi_remove_handle(s3->multi, request->transfer.easy);
+    TAILQ_REMOVE(&s3->active, request, entry);
+    s3->active_count--;
+    if (!request_go_on(s3, request, result))
+        request_finish(s3, request);
 }
 
 /* Nobody will say who we are, for now. */
@@ -287,7 +483,7 @@ static void waiting_refuse(struct s3 *s3, const struct files_answer *why)
     struct request *request;
     while ((request = TAILQ_FIRST(&s3->waiting))) {
         TAILQ_REMOVE(&s3->waiting, request, entry);
-        request->op->answer = *why;
+        *(request->erasure ? &request->erasing.answer : &request->op->answer) = *why;
         request_finish(s3, request);
     }
 }
@@ -407,8 +603,7 @@ static void list_break_off(struct s3 *s3, struct request_list *list)
         TAILQ_REMOVE(list, request, entry);
         if (list == &s3->active)
             curl_multi_remove_handle(s3->multi, request->transfer.easy);
-        files_answer_set(&request->op->answer, 0, FILES_CODE_RESET, "the service is stopping");
-        request_finish(s3, request);
+        request_fail(s3, request, FILES_CODE_RESET, "the service is stopping");
     }
 }
 

@@ -17,6 +17,11 @@
  * is read once. No proxy is ever used, whatever the environment says: it could repeat a write,
  * and its address would hide the provider's.
  *
+ * In a bucket that keeps versions, on or suspended, a deletion takes every version of the key,
+ * and needs the rights s3:ListBucketVersions and s3:DeleteObjectVersion; with
+ * s3:GetBucketVersioning it need not lay a marker to find out. To say how long a lock lasts it
+ * takes s3:GetObjectVersion, s3:GetObjectRetention and s3:GetObjectLegalHold.
+ *
  * Requests run on one curl multi handle, at most S3_CONNECTIONS_MAX at a time; the others wait
  * for their turn and are answered "not-sent" if their deadline comes first.
  */

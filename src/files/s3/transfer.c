@@ -204,6 +204,9 @@ static bool body_set(CURL *easy, const struct s3_call *call, const void *bytes, 
         (curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)length) != CURLE_OK ||
          curl_easy_setopt(easy, CURLOPT_POSTFIELDS, bytes) != CURLE_OK))
         return false;
+    /* Told by its name alone, curl would wait for the body of a HEAD. */
+    if (strcmp(call->method, "HEAD") == 0)
+        return curl_easy_setopt(easy, CURLOPT_NOBODY, 1L) == CURLE_OK;
     return curl_easy_setopt(easy, CURLOPT_CUSTOMREQUEST, call->method) == CURLE_OK;
 }
 

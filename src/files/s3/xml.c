@@ -127,7 +127,7 @@ enum s3_document s3_xml_read(const char *bytes, size_t length, struct s3_error *
     return whole ? reader.document : S3_DOCUMENT_MALFORMED;
 }
 
-static int escaped_append(struct buffer *xml, const char *text)
+int s3_xml_append_escaped(struct buffer *xml, const char *text)
 {
     int failed = 0;
     for (; *text && !failed; text++) {
@@ -150,16 +150,16 @@ static int escaped_append(struct buffer *xml, const char *text)
 
 int s3_xml_write_delete(const struct files_op *op, const char *prefix, struct buffer *ret_xml)
 {
-    if (buffer_append_text(ret_xml,
-                           "<Delete xmlns=\"http://s3.amazonaws.com/doc/2006-03-01/\">"))
+    if (buffer_append_text(ret_xml, S3_XML_DELETE_BEGIN) < 0)
         return -1;
     for (size_t i = 0; i < op->count; i++) {
         if (!files_key_is_open(op, i))
             continue;
         if (buffer_append_text(ret_xml, "<Object><Key>") < 0 ||
-            escaped_append(ret_xml, prefix) < 0 || escaped_append(ret_xml, op->keys[i]) < 0 ||
+            s3_xml_append_escaped(ret_xml, prefix) < 0 ||
+            s3_xml_append_escaped(ret_xml, op->keys[i]) < 0 ||
             buffer_append_text(ret_xml, "</Key></Object>") < 0)
             return -1;
     }
-    return buffer_append_text(ret_xml, "</Delete>");
+    return buffer_append_text(ret_xml, S3_XML_DELETE_END);
 }

@@ -45,6 +45,13 @@ enum s3_document s3_xml_read(const char *bytes, size_t length, struct s3_error *
                              void (*entry)(void *owner, const struct s3_deleted *deleted),
                              void *owner);
 
+/* How a list of what to delete begins and ends. */
+#define S3_XML_DELETE_BEGIN "<Delete xmlns=\"http://s3.amazonaws.com/doc/2006-03-01/\">"
+#define S3_XML_DELETE_END   "</Delete>"
+
+/* Appends `text` as an element holds it; -1 without memory. */
+int s3_xml_append_escaped(struct buffer *xml, const char *text);
+
 /* Writes the <Delete> of all keys of `op` that have no answer; -1 without memory. */
 int s3_xml_write_delete(const struct files_op *op, const char *prefix, struct buffer *ret_xml);
 

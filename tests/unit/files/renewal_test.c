@@ -18,7 +18,7 @@
 #define ROLE "arn:aws:iam::1:role/u+s"
 
 static char token_file[] = "/tmp/files-renewal-XXXXXX";
-static struct files_op deletion;
+static struct files_op writing;
 
 static void token_write(const char *text)
 {
@@ -45,8 +45,7 @@ static int environment_clear(void **state)
     for (size_t i = 0; i < sizeof names / sizeof *names; i++)
         unsetenv(names[i]);
     setenv("HOME", "/nonexistent", 1);
-    deletion =
-        (struct files_op){.verb = FILES_DELETE, .keys = keys, .answers = answers, .count = 1};
+    writing = (struct files_op){.verb = FILES_PUT, .key = keys[0], .bytes = "png", .length = 3};
     return 0;
 }
 
@@ -137,9 +136,9 @@ static void a_container_gives_them(void **state)
     setenv("AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE", token_file, 1);
     const struct server_reply replies[] = {{grant("id1", 0), SERVER_KEEP}, {FINE, SERVER_KEEP}};
     container_open(replies, 2);
-    run(&deletion, PATIENCE);
+    run(&writing, PATIENCE);
     store_close();
-    assert_answer(&answers[0], 204, "");
+    assert_answer(&writing.answer, 204, "");
     assert_request(0, "GET /grant HTTP/1.1\r\n");
     assert_request(0, "\r\nAuthorization: Bearer one\r\n");
     assert_signed(1, "id1");
@@ -154,9 +153,9 @@ static void a_machine_gives_them_in_three_steps(void **state)
                                            {grant("id1", 3600000), SERVER_KEEP},
                                            {FINE, SERVER_KEEP}};
     open_with("AWS_EC2_METADATA_SERVICE_ENDPOINT", "/", replies, 4);
-    run(&deletion, PATIENCE);
+    run(&writing, PATIENCE);
     store_close();
-    assert_answer(&answers[0], 204, "");
+    assert_answer(&writing.answer, 204, "");
     assert_request(0, "PUT /latest/api/token HTTP/1.1\r\n");
     assert_request(0, "X-aws-ec2-metadata-token-ttl-seconds: 21600\r\n");
     assert_request(1, "GET /latest/meta-data/iam/security-credentials/ HTTP/1.1\r\n");
@@ -175,9 +174,9 @@ static void sts_gives_them_for_a_token(void **state)
     const struct server_reply replies[] = {{sts_grant("id1"), SERVER_KEEP},
                                            {FINE, SERVER_KEEP}};
     open_with("AWS_ENDPOINT_URL_STS", "/", replies, 2);
-    run(&deletion, PATIENCE);
+    run(&writing, PATIENCE);
     store_close();
-    assert_answer(&answers[0], 204, "");
+    assert_answer(&writing.answer, 204, "");
     assert_request(0, "POST / HTTP/1.1\r\n");
     assert_request(0, "\r\n\r\nAction=AssumeRoleWithWebIdentity&Version=2011-06-15&"
                       "RoleArn=arn%3Aaws%3Aiam%3A%3A1%3Arole%2Fu%2Bs&"
@@ -200,10 +199,10 @@ static void what_sts_says_against_it_is_passed_on(void **state)
                "</Message></Error><RequestId>1</RequestId></ErrorResponse>"),
          SERVER_KEEP}};
     open_with("AWS_ENDPOINT_URL_STS", "/", replies, 1);
-    run(&deletion, PATIENCE);
+    run(&writing, PATIENCE);
     store_close();
-    assert_answer(&answers[0], 400, "ExpiredTokenException");
-    assert_string_equal(answers[0].text, "Token expired");
+    assert_answer(&writing.answer, 400, "ExpiredTokenException");
+    assert_string_equal(writing.answer.text, "Token expired");
 }
 
 static void a_token_that_is_not_there_is_named(void **state)
@@ -212,9 +211,9 @@ static void a_token_that_is_not_there_is_named(void **state)
     setenv("AWS_ROLE_ARN", ROLE, 1);
     setenv("AWS_WEB_IDENTITY_TOKEN_FILE", "/nonexistent/token", 1);
     open_with("AWS_ENDPOINT_URL_STS", "/", NULL, 0);
-    run(&deletion, PATIENCE);
-    assert_answer(&answers[0], 0, S3_CODE_NO_CREDENTIALS);
-    assert_non_null(strstr(answers[0].text, "/nonexistent/token"));
+    run(&writing, PATIENCE);
+    assert_answer(&writing.answer, 0, S3_CODE_NO_CREDENTIALS);
+    assert_non_null(strstr(writing.answer.text, "/nonexistent/token"));
     store_close();
     assert_int_equal(server.request_count, 0);
 }
@@ -224,8 +223,8 @@ static void who_was_named_and_is_silent_may_come_back(void **state)
     (void)state;
     setenv("AWS_CONTAINER_CREDENTIALS_FULL_URI", "http://127.0.0.1:1/grant", 1);
     driver_open("127.0.0.1", 1, "");
-    run(&deletion, PATIENCE);
-    assert_answer(&answers[0], 0, FILES_CODE_UNREACHABLE);
+    run(&writing, PATIENCE);
+    assert_answer(&writing.answer, 0, FILES_CODE_UNREACHABLE);
     driver->close(driver);
 }
 
@@ -235,9 +234,9 @@ static void a_machine_without_a_role_has_none(void **state)
     const struct server_reply replies[] = {{reply("200 OK", "", "session"), SERVER_KEEP},
                                            {reply("404 Not Found", "", ""), SERVER_KEEP}};
     open_with("AWS_EC2_METADATA_SERVICE_ENDPOINT", "", replies, 2);
-    run(&deletion, PATIENCE);
+    run(&writing, PATIENCE);
     store_close();
-    assert_answer(&answers[0], 404, S3_CODE_NO_CREDENTIALS);
+    assert_answer(&writing.answer, 404, S3_CODE_NO_CREDENTIALS);
 }
 
 static void what_is_no_grant_is_not_taken(void **state)
@@ -256,17 +255,17 @@ static void what_is_no_grant_is_not_taken(void **state)
     for (size_t i = 0; i < sizeof bodies / sizeof *bodies; i++) {
         const struct server_reply replies[] = {{reply("200 OK", "", bodies[i]), SERVER_KEEP}};
         container_open(replies, 1);
-        run(&deletion, PATIENCE);
+        run(&writing, PATIENCE);
         store_close();
-        assert_answer(&answers[0], 200, FILES_CODE_MALFORMED);
+        assert_answer(&writing.answer, 200, FILES_CODE_MALFORMED);
     }
     const struct server_reply refused[] = {
         {reply("200 OK", "", "{\"Code\":\"AssumeRoleUnauthorizedAccess\",\"Message\":\"no\"}"),
          SERVER_KEEP}};
     container_open(refused, 1);
-    run(&deletion, PATIENCE);
+    run(&writing, PATIENCE);
     store_close();
-    assert_answer(&answers[0], 200, "AssumeRoleUnauthorizedAccess");
+    assert_answer(&writing.answer, 200, "AssumeRoleUnauthorizedAccess");
 }
 
 static void they_are_renewed_before_they_end(void **state)
@@ -278,14 +277,14 @@ static void they_are_renewed_before_they_end(void **state)
                                            {FINE, SERVER_KEEP}};
     int64_t began = clock_boot_ms();
     container_open(replies, 4);
-    run(&deletion, PATIENCE);
+    run(&writing, PATIENCE);
     await_requests(3);
     /* At half time, and not while anybody waits. */
     assert_true(clock_boot_ms() - began < 2400);
     driver->poll(driver, 50);
-    run(&deletion, PATIENCE);
+    run(&writing, PATIENCE);
     store_close();
-    assert_answer(&answers[0], 204, "");
+    assert_answer(&writing.answer, 204, "");
     assert_signed(1, "id1");
     assert_request(2, "GET /grant");
     assert_signed(3, "id2");
@@ -300,13 +299,13 @@ static void nobody_waits_for_a_renewal(void **state)
                                            {"", SERVER_HANG},
                                            {FINE, SERVER_KEEP}};
     container_open(replies, 4);
-    run(&deletion, PATIENCE);
+    run(&writing, PATIENCE);
     await_requests(3);
     int64_t began = clock_boot_ms();
-    run(&deletion, PATIENCE);
+    run(&writing, PATIENCE);
     assert_true(clock_boot_ms() - began < S3_RENEWAL_TIMEOUT_MS / 2);
     store_close();
-    assert_answer(&answers[0], 204, "");
+    assert_answer(&writing.answer, 204, "");
     assert_signed(3, "id1");
 }
 
@@ -320,14 +319,14 @@ static void the_old_ones_stay_while_a_renewal_fails(void **state)
                                            {grant("id2", 0), SERVER_KEEP},
                                            {FINE, SERVER_KEEP}};
     container_open(replies, 6);
-    run(&deletion, PATIENCE);
+    run(&writing, PATIENCE);
     await_requests(3);
     driver->poll(driver, 50);
-    run(&deletion, PATIENCE);
-    assert_answer(&answers[0], 204, "");
+    run(&writing, PATIENCE);
+    assert_answer(&writing.answer, 204, "");
     await_requests(5);
     driver->poll(driver, 50);
-    run(&deletion, PATIENCE);
+    run(&writing, PATIENCE);
     store_close();
     assert_signed(3, "id1");
     assert_signed(5, "id2");
@@ -343,13 +342,13 @@ static void a_refusal_of_them_asks_for_new_ones(void **state)
         {grant("id2", 0), SERVER_KEEP},
         {FINE, SERVER_KEEP}};
     container_open(replies, 4);
-    run(&deletion, PATIENCE);
-    assert_answer(&answers[0], 400, "ExpiredToken");
+    run(&writing, PATIENCE);
+    assert_answer(&writing.answer, 400, "ExpiredToken");
     await_requests(3);
     driver->poll(driver, 50);
-    run(&deletion, PATIENCE);
+    run(&writing, PATIENCE);
     store_close();
-    assert_answer(&answers[0], 204, "");
+    assert_answer(&writing.answer, 204, "");
     assert_signed(3, "id2");
 }
 
@@ -364,16 +363,16 @@ static void a_file_is_read_again_when_its_keys_are_refused(void **state)
                 "aws_session_token=tok-id1\n");
     setenv("AWS_SHARED_CREDENTIALS_FILE", token_file, 1);
     store_open(replies, 2);
-    run(&deletion, PATIENCE);
-    assert_answer(&answers[0], 403, "InvalidAccessKeyId");
+    run(&writing, PATIENCE);
+    assert_answer(&writing.answer, 403, "InvalidAccessKeyId");
     token_write("[default]\naws_access_key_id=id2\naws_secret_access_key=s\n"
                 "aws_session_token=tok-id2\n");
     int64_t until = clock_boot_ms() + S3_RENEWAL_PAUSE_MS / 10;
     while (clock_boot_ms() < until)
         driver->poll(driver, 10);
-    run(&deletion, PATIENCE);
+    run(&writing, PATIENCE);
     store_close();
-    assert_answer(&answers[0], 204, "");
+    assert_answer(&writing.answer, 204, "");
     assert_signed(0, "id1");
     assert_signed(1, "id2");
 }
@@ -383,9 +382,9 @@ static void who_waits_for_them_has_a_deadline(void **state)
     (void)state;
     const struct server_reply replies[] = {{"", SERVER_HANG}};
     container_open(replies, 1);
-    run(&deletion, BRIEF);
+    run(&writing, BRIEF);
     store_close();
-    assert_answer(&answers[0], 0, FILES_CODE_NOT_SENT);
+    assert_answer(&writing.answer, 0, FILES_CODE_NOT_SENT);
 }
 
 int main(void)

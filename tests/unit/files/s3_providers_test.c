@@ -24,13 +24,14 @@ static void check(const struct provider_case *one)
 {
     const struct server_reply replies[] = {
         {reply(one->status, one->headers, one->body), SERVER_KEEP},
+        {KEEPS_NO_VERSIONS, SERVER_KEEP},
         {reply(one->status, one->headers, one->body), SERVER_KEEP},
         {reply(one->status, one->headers, one->body), SERVER_KEEP}};
     struct files_op ops[] = {
         {.verb = FILES_IDENTITY_READ},
         {.verb = FILES_DELETE, .keys = keys, .answers = answers, .count = 1},
         {.verb = FILES_PUT, .key = "avatars/a", .bytes = "png", .length = 3}};
-    store_open(replies, 3);
+    store_open(replies, 4);
     for (size_t i = 0; i < 3; i++) {
         run(&ops[i], PATIENCE);
         assert_answer(&ops[i].answer, one->expected_status, one->expected_code);

@@ -87,10 +87,10 @@ void environment_set(void)
 struct files_op delete_against(size_t count, const char *bytes, enum server_after after,
                                int64_t within_ms)
 {
-    const struct server_reply replies[] = {{bytes, after}};
+    const struct server_reply replies[] = {{KEEPS_NO_VERSIONS, SERVER_KEEP}, {bytes, after}};
     struct files_op op = {
         .verb = FILES_DELETE, .keys = keys, .answers = answers, .count = count};
-    store_open(replies, 1);
+    store_open(replies, 2);
     run(&op, within_ms);
     store_close();
     return op;

@@ -35,6 +35,9 @@ void environment_set(void);
 /* An answer with a body and the right length, in a place that holds until the next test. */
 const char *reply(const char *status, const char *headers, const char *body);
 
+/* Said of a bucket that keeps no versions: what a deletion asks first. */
+#define KEEPS_NO_VERSIONS reply("200 OK", "", "<VersioningConfiguration/>")
+
 /* Opens the driver on a port of `host`; `more` is the end of its address. */
 void driver_open(const char *host, unsigned port, const char *more);
 
@@ -50,7 +53,7 @@ void on_done(struct files_op *op);
 /* Runs one operation on this thread until it is answered. */
 void run(struct files_op *op, int64_t within_ms);
 
-/* Deletes `count` of the keys against one reply. */
+/* Deletes `count` of the keys, in a bucket that keeps no versions, against one reply. */
 struct files_op delete_against(size_t count, const char *bytes, enum server_after after,
                                int64_t within_ms);
 

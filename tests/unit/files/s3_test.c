@@ -73,18 +73,19 @@ static struct files_op put_op(void)
 static void a_put_is_sent_once_on_a_fresh_connection(void **state)
 {
     (void)state;
-    const struct server_reply replies[] = {{reply("204 No Content", "", ""), SERVER_KEEP},
+    const struct server_reply replies[] = {{KEEPS_NO_VERSIONS, SERVER_KEEP},
+                                           {reply("204 No Content", "", ""), SERVER_KEEP},
                                            {"", SERVER_CLOSE},
                                            {reply("200 OK", "", ""), SERVER_KEEP}};
     struct files_op op = {.verb = FILES_DELETE, .keys = keys, .answers = answers, .count = 1};
     struct files_op put = put_op();
-    store_open(replies, 3);
+    store_open(replies, 4);
     run(&op, PATIENCE);
     assert_answer(&answers[0], 204, "");
     run(&put, PATIENCE);
     assert_answer(&put.answer, 0, FILES_CODE_RESET);
     store_close();
-    assert_int_equal(server.request_count, 2);
+    assert_int_equal(server.request_count, 3);
     assert_int_equal(server.connection_count, 2);
 }
 
@@ -121,7 +122,7 @@ static void a_batch_is_signed_and_written_as_s3_wants_it(void **state)
     assert_int_equal(setenv("AWS_SESSION_TOKEN", "temporary/token==", 1), 0);
     batch(RESULT(DELETED("avatars/a")));
     unsetenv("AWS_SESSION_TOKEN");
-    const char *request = server.requests[0];
+    const char *request = server.requests[1];
     assert_non_null(strstr(request, "POST /bucket?delete= HTTP/1.1\r\n"));
     assert_non_null(strstr(request, "\r\nx-amz-content-sha256: "));
     assert_non_null(strstr(request, "\r\nContent-MD5: "));
@@ -167,15 +168,16 @@ static void a_put_is_written_as_its_store_wants_it(void **state)
 static void only_a_put_is_encrypted(void **state)
 {
     (void)state;
-    const struct server_reply fine[] = {{reply("200 OK", "", RESULT("")), SERVER_KEEP}};
+    const struct server_reply fine[] = {{KEEPS_NO_VERSIONS, SERVER_KEEP},
+                                        {reply("200 OK", "", RESULT("")), SERVER_KEEP}};
     struct files_op op = {
         .verb = FILES_DELETE, .keys = keys, .answers = answers, .count = KEYS};
-    store_open_at("127.0.0.1", "&requester-pays=on&sse=AES256&checksum=sha256", fine, 1);
+    store_open_at("127.0.0.1", "&requester-pays=on&sse=AES256&checksum=sha256", fine, 2);
     run(&op, PATIENCE);
     store_close();
-    assert_non_null(strstr(server.requests[0], "\r\nx-amz-request-payer: requester\r\n"));
-    assert_non_null(strstr(server.requests[0], "\r\nx-amz-checksum-sha256: "));
-    assert_null(strstr(server.requests[0], "encryption"));
+    assert_non_null(strstr(server.requests[1], "\r\nx-amz-request-payer: requester\r\n"));
+    assert_non_null(strstr(server.requests[1], "\r\nx-amz-checksum-sha256: "));
+    assert_null(strstr(server.requests[1], "encryption"));
 }
 
 static struct files_identity some_identity(void)
@@ -248,17 +250,18 @@ static void another_address_is_noticed(void **state)
 {
     (void)state;
     static struct server second;
-    const struct server_reply fine[] = {{reply("204 No Content", "", ""), SERVER_CLOSE},
+    const struct server_reply fine[] = {{KEEPS_NO_VERSIONS, SERVER_CLOSE},
+                                        {reply("204 No Content", "", ""), SERVER_CLOSE},
                                         {reply("204 No Content", "", ""), SERVER_CLOSE}};
     struct files_op op = {.verb = FILES_DELETE, .keys = keys, .answers = answers, .count = 1};
-    store_open_at("localhost", "", fine, 2);
+    store_open_at("localhost", "", fine, 3);
     for (int i = 0; i < 2; i++) {
         run(&op, PATIENCE);
         assert_answer(&answers[0], 204, "");
         assert_false(op.address_changed);
     }
     server_stop(&server);
-    if (!server_start_v6(&second, server.port, fine, 2)) {
+    if (!server_start_v6(&second, server.port, fine + 1, 2)) {
         driver->close(driver);
         skip();
     }
@@ -274,17 +277,18 @@ static void another_address_is_noticed(void **state)
 static void a_bucket_may_be_part_of_the_host(void **state)
 {
     (void)state;
-    const struct server_reply fine[] = {{reply("204 No Content", "", ""), SERVER_KEEP},
+    const struct server_reply fine[] = {{KEEPS_NO_VERSIONS, SERVER_KEEP},
+                                        {reply("204 No Content", "", ""), SERVER_KEEP},
                                         {reply("200 OK", "", RESULT("")), SERVER_KEEP}};
     struct files_op op = {.verb = FILES_DELETE, .keys = keys, .answers = answers, .count = 1};
-    store_open_at("localhost", "&path-style=off", fine, 2);
+    store_open_at("localhost", "&path-style=off", fine, 3);
     run(&op, PATIENCE);
     op.count = KEYS;
     run(&op, PATIENCE);
     store_close();
     assert_non_null(
-        strstr(server.requests[0], "DELETE /pre/avatars/a HTTP/1.1\r\nHost: bucket."));
-    assert_non_null(strstr(server.requests[1], "POST /?delete= HTTP/1.1\r\nHost: bucket."));
+        strstr(server.requests[1], "DELETE /pre/avatars/a HTTP/1.1\r\nHost: bucket."));
+    assert_non_null(strstr(server.requests[2], "POST /?delete= HTTP/1.1\r\nHost: bucket."));
 }
 
 #define MANY (S3_CONNECTIONS_MAX + 8)
