@@ -3,6 +3,7 @@
 #include "base/clock.h"
 #include "config/options.h"
 #include "digest.h"
+#include "versions.h"
 #include "xml.h"
 
 #include <inttypes.h>
@@ -39,12 +40,12 @@ void reply_fail(struct reply *reply, int status, const char *code, const char *t
         buffer_deinit(&reply->body);
 }
 
-static void reply_no_memory(struct reply *reply)
+void reply_no_memory(struct reply *reply)
 {
     reply_fail(reply, 500, "InternalError", "out of memory");
 }
 
-static bool reply_no_bucket(struct reply *reply)
+bool reply_no_bucket(struct reply *reply)
 {
     reply_fail(reply, 404, "NoSuchBucket", "The bucket does not exist");
     return false;
@@ -167,6 +168,10 @@ static void object_put(const struct protocol *protocol, const struct request *re
 {
     if (!body_is_intact(request, reply))
         return;
+    if (request->retention || request->legal_hold) {
+        versions_lock(protocol, request, reply);
+        return;
+    }
     struct object *object = object_from(request);
     if (!object) {
         reply_no_memory(reply);
@@ -185,6 +190,8 @@ static void object_put(const struct protocol *protocol, const struct request *re
         reply_no_bucket(reply);
         break;
     case STORE_NO_KEY:
+    case STORE_MARKER:
+    case STORE_LOCKED:
     case STORE_NO_MEMORY:
         reply_no_memory(reply);
         break;
@@ -217,8 +224,8 @@ static int range_parse(const char *text, size_t length, size_t *ret_from, size_t
 static void object_get(const struct protocol *protocol, const struct request *request,
                        struct reply *reply)
 {
-    enum store_outcome outcome =
-        store_get(protocol->store, request->bucket, request->key, &reply->object);
+    enum store_outcome outcome = store_get(protocol->store, request->bucket, request->key,
+                                           request->version, &reply->object, &reply->version);
     if (outcome == STORE_NO_BUCKET) {
         reply_no_bucket(reply);
     } else if (outcome != STORE_OK) {
@@ -243,47 +250,69 @@ static void object_get(const struct protocol *protocol, const struct request *re
 static void object_delete(const struct protocol *protocol, const struct request *request,
                           struct reply *reply)
 {
-    enum store_outcome outcome = store_delete(protocol->store, request->bucket, request->key);
+    enum store_outcome outcome = store_delete(protocol->store, request->bucket, request->key,
+                                              request->version, &reply->version);
     if (outcome == STORE_NO_BUCKET) {
         reply_no_bucket(reply);
-        return;
+    } else if (outcome == STORE_LOCKED) {
+        reply_fail(reply, 403, "AccessDenied", VERSIONS_LOCKED);
+    } else {
+        reply->deleted = outcome == STORE_OK;
+        reply->status = 204;
     }
-    reply->deleted = outcome == STORE_OK;
-    reply->status = 204;
 }
 
 /* A DeleteObjects call under way: keys first, effects only once the whole body made sense. */
 struct batch {
-    struct buffer keys; /* NUL-terminated, one after the other */
+    struct buffer keys; /* each key and its version NUL-terminated, one after the other */
 };
 
-static bool batch_collect(void *owner, const char *key)
+static bool batch_collect(void *owner, const char *key, const char *version)
 {
     struct batch *batch = owner;
-    return buffer_append(&batch->keys, key, strlen(key) + 1) == 0;
+    return buffer_append(&batch->keys, key, strlen(key) + 1) == 0 &&
+           buffer_append(&batch->keys, version, strlen(version) + 1) == 0;
+}
+
+static int batch_refuse_key(const char *key, const char *version, const char *code,
+                            const char *text, struct buffer *out)
+{
+    return buffer_append_text(out, "<Error>") < 0 || xml_append_element(out, "Key", key) < 0 ||
+                   (*version && xml_append_element(out, "VersionId", version) < 0) ||
+                   xml_append_element(out, "Code", code) < 0 ||
+                   xml_append_element(out, "Message", text) < 0 ||
+                   buffer_append_text(out, "</Error>") < 0
+               ? -1
+               : 0;
 }
 
 static int batch_delete_key(const struct protocol *protocol, const struct request *request,
-                            const char *key, bool quiet, struct reply *reply)
+                            const char *key, const char *version, bool quiet,
+                            struct reply *reply)
 {
     struct fault fault;
+    struct version found = {.id = ""};
     struct buffer *out = &reply->body;
     faults_judge_key(protocol->faults, key, &fault);
     if (fault.kind == FAULT_UNLIST)
         return 0;
     if (fault.kind == FAULT_KEY_ERROR)
-        return buffer_append_text(out, "<Error>") < 0 ||
-                       xml_append_element(out, "Key", key) < 0 ||
-                       xml_append_element(out, "Code", fault.code) < 0 ||
-                       xml_append_element(out, "Message", "refused on purpose") < 0 ||
-                       buffer_append_text(out, "</Error>") < 0
-                   ? -1
-                   : 0;
-    reply->deleted += store_delete(protocol->store, request->bucket, key) == STORE_OK;
+        return batch_refuse_key(key, version, fault.code, "refused on purpose", out);
+    enum store_outcome outcome =
+        store_delete(protocol->store, request->bucket, key, *version ? version : NULL, &found);
+    if (outcome == STORE_LOCKED)
+        return batch_refuse_key(key, version, "AccessDenied", VERSIONS_LOCKED, out);
+    reply->deleted += outcome == STORE_OK;
     if (quiet)
         return 0;
     return buffer_append_text(out, "<Deleted>") < 0 ||
                    xml_append_element(out, "Key", key) < 0 ||
+                   (*version && xml_append_element(out, "VersionId", version) < 0) ||
+                   (found.marker && buffer_printf(out,
+                                                  "<DeleteMarker>true</DeleteMarker>"
+                                                  "<DeleteMarkerVersionId>%s"
+                                                  "</DeleteMarkerVersionId>",
+                                                  found.id) < 0) ||
                    buffer_append_text(out, "</Deleted>") < 0
                ? -1
                : 0;
@@ -295,8 +324,10 @@ static int batch_delete(const struct protocol *protocol, const struct request *r
     if (buffer_append_text(&reply->body, XML_HEAD "<DeleteResult" XML_NAMESPACE ">") < 0)
         return -1;
     const char *end = batch->keys.bytes + batch->keys.length;
-    for (const char *key = batch->keys.bytes; key < end; key += strlen(key) + 1) {
-        if (batch_delete_key(protocol, request, key, quiet, reply) < 0)
+    const char *version;
+    for (const char *key = batch->keys.bytes; key < end; key = version + strlen(version) + 1) {
+        version = key + strlen(key) + 1;
+        if (batch_delete_key(protocol, request, key, version, quiet, reply) < 0)
             return -1;
     }
     return buffer_append_text(&reply->body, "</DeleteResult>");
@@ -392,11 +423,14 @@ static void bucket_list(const struct protocol *protocol, const struct request *r
         reply_no_bucket(reply);
         return;
     }
-    if (request->location || request->versioning) {
-        if (buffer_printf(&reply->body, XML_HEAD "<%s" XML_NAMESPACE "/>",
-                          request->location ? "LocationConstraint"
-                                            : "VersioningConfiguration") < 0)
+    if (request->location) {
+        if (buffer_append_text(&reply->body,
+                               XML_HEAD "<LocationConstraint" XML_NAMESPACE "/>") < 0)
             reply_no_memory(reply);
+        return;
+    }
+    if (request->versioning) {
+        versions_tell_keeping(protocol, request, reply);
         return;
     }
     if (request->max_keys && number_parse(request->max_keys, &limit) < 0) {
@@ -405,6 +439,10 @@ static void bucket_list(const struct protocol *protocol, const struct request *r
     }
     if (limit > LIST_KEYS_MAX)
         limit = LIST_KEYS_MAX;
+    if (request->versions) {
+        versions_list(protocol, request, (size_t)limit, reply);
+        return;
+    }
     if (page_write(protocol, request, (size_t)limit, &reply->body) < 0)
         reply_no_memory(reply);
 }
@@ -415,6 +453,10 @@ static void bucket_answer(const struct protocol *protocol, const struct request 
     if (request->head) {
         if (!store_bucket_exists(protocol->store, request->bucket))
             reply_no_bucket(reply);
+        return;
+    }
+    if (request->versioning) {
+        versions_keep(protocol, request, reply);
         return;
     }
     enum store_outcome outcome = store_bucket_add(protocol->store, request->bucket);

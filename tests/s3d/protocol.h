@@ -28,8 +28,9 @@ struct request {
     size_t length;
 
     /* Query. */
-    const char *prefix, *token, *start_after, *max_keys;
-    bool location, versioning;
+    const char *prefix, *token, *start_after, *max_keys, *key_marker, *version_marker;
+    const char *version;
+    bool location, versioning, versions, retention, legal_hold;
 
     /* Headers. */
     const char *authorization, *range, *if_none_match, *content_type, *content_md5, *sha256;
@@ -42,8 +43,9 @@ struct reply {
     struct buffer body;
     struct object *object; /* the body is part of this object, from `offset`, `length` bytes */
     size_t offset, length;
-    int retry_after; /* seconds; 0: none */
-    size_t deleted;  /* keys that were there and are not any more */
+    int retry_after;        /* seconds; 0: none */
+    size_t deleted;         /* keys that were there and are not any more */
+    struct version version; /* that it is about; its id is "" if there is none to name */
 };
 
 struct protocol {
@@ -54,6 +56,11 @@ struct protocol {
 
 void reply_init(struct reply *reply);
 void reply_deinit(struct reply *reply);
+
+void reply_no_memory(struct reply *reply);
+
+/* Replies for a bucket that is not there; false. */
+bool reply_no_bucket(struct reply *reply);
 
 /* Makes the reply an S3 error document. `code` and `text` are static. */
 void reply_fail(struct reply *reply, int status, const char *code, const char *text);

@@ -122,6 +122,21 @@ static void object_headers_add(struct MHD_Response *response, const struct reply
     }
 }
 
+static void version_headers_add(struct MHD_Response *response, const struct version *version)
+{
+    const struct lock *lock = &version->lock;
+    if (*version->id)
+        MHD_add_response_header(response, "x-amz-version-id", version->id);
+    if (version->marker)
+        MHD_add_response_header(response, "x-amz-delete-marker", "true");
+    if (*lock->mode) {
+        MHD_add_response_header(response, "x-amz-object-lock-mode", lock->mode);
+        MHD_add_response_header(response, "x-amz-object-lock-retain-until-date", lock->until);
+    }
+    if (lock->hold)
+        MHD_add_response_header(response, "x-amz-object-lock-legal-hold", "ON");
+}
+
 static enum MHD_Result reply_send(struct MHD_Connection *connection, struct exchange *exchange)
 {
     struct reply *reply = &exchange->reply;
@@ -136,6 +151,7 @@ static enum MHD_Result reply_send(struct MHD_Connection *connection, struct exch
         MHD_add_response_header(response, MHD_HTTP_HEADER_CONTENT_TYPE, reply->content_type);
     if (reply->object)
         object_headers_add(response, reply);
+    version_headers_add(response, &reply->version);
     if (reply->retry_after) {
         char seconds[16];
         snprintf(seconds, sizeof seconds, "%d", reply->retry_after);
@@ -193,6 +209,18 @@ static enum MHD_Result query_visit(void *data, enum MHD_ValueKind kind, const ch
         request->location = true;
     else if (strcmp(name, "versioning") == 0)
         request->versioning = true;
+    else if (strcmp(name, "versions") == 0)
+        request->versions = true;
+    else if (strcmp(name, "retention") == 0)
+        request->retention = true;
+    else if (strcmp(name, "legal-hold") == 0)
+        request->legal_hold = true;
+    else if (strcmp(name, "versionId") == 0)
+        request->version = text;
+    else if (strcmp(name, "key-marker") == 0)
+        request->key_marker = text;
+    else if (strcmp(name, "version-id-marker") == 0)
+        request->version_marker = text;
     else if (strcmp(name, "list-type") != 0 && strcmp(name, "encoding-type") != 0 &&
              strcmp(name, "x-id") != 0)
         query->extra = true;

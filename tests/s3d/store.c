@@ -11,9 +11,17 @@
 /* A quarter of the nodes reaches the next level: 4^12 objects before the top gets crowded. */
 #define LEVELS 12
 
+/* A version that is kept. */
+struct kept {
+    struct kept *older;
+    struct object *object; /* NULL: a marker */
+    char id[VERSION_ID_SIZE];
+    struct lock lock;
+};
+
 /* A node of a skip list; its key follows its last link. */
 struct node {
-    struct object *object;
+    struct kept *newest;
     char *key;
     struct node *next[];
 };
@@ -21,12 +29,14 @@ struct node {
 struct bucket {
     struct bucket *next;
     char *name;
+    enum store_keeping keeping;
     struct node *first[LEVELS];
 };
 
 struct store {
     pthread_mutex_t lock;
     struct random random;
+    unsigned long long versions; /* made so far */
     struct bucket *buckets;
 };
 
@@ -63,11 +73,21 @@ struct store *store_create(void)
     return store;
 }
 
+static void kept_free(struct kept *kept)
+{
+    if (kept->object)
+        object_release(kept->object);
+    free(kept);
+}
+
 static void bucket_free(struct bucket *bucket)
 {
     for (struct node *node = bucket->first[0], *next; node; node = next) {
         next = node->next[0];
-        object_release(node->object);
+        for (struct kept *kept = node->newest, *older; kept; kept = older) {
+            older = kept->older;
+            kept_free(kept);
+        }
         free(node);
     }
     free(bucket->name);
@@ -150,22 +170,74 @@ static int height_draw(struct store *store)
     return height;
 }
 
-static bool node_insert(struct store *store, struct node ***links, const char *key,
-                        struct object *object)
+static struct node *node_insert(struct store *store, struct node ***links, const char *key)
 {
     size_t height = (size_t)height_draw(store);
     size_t head = sizeof(struct node) + height * sizeof(struct node *);
     struct node *node = malloc(head + strlen(key) + 1);
     if (!node)
-        return false;
-    node->object = object;
+        return NULL;
+    node->newest = NULL;
     node->key = (char *)node + head;
     memcpy(node->key, key, strlen(key) + 1);
     for (size_t i = 0; i < height; i++) {
         node->next[i] = *links[i];
         *links[i] = node;
     }
-    return true;
+    return node;
+}
+
+static void node_remove(struct node *node, struct node ***links)
+{
+    for (int i = 0; i < LEVELS && *links[i] == node; i++)
+        *links[i] = node->next[i];
+    free(node);
+}
+
+/* The link that leads to the version, NULL: the newest; its target is NULL if there is none. */
+static struct kept **kept_find(struct node *node, const char *id)
+{
+    struct kept **link = &node->newest;
+    while (id && *link && strcmp((*link)->id, id) != 0)
+        link = &(*link)->older;
+    return link;
+}
+
+static void kept_unlink(struct kept **link)
+{
+    struct kept *kept = *link;
+    *link = kept->older;
+    kept_free(kept);
+}
+
+static void kept_describe(const struct node *node, const struct kept *kept,
+                          struct version *ret_version)
+{
+    memcpy(ret_version->id, kept->id, sizeof kept->id);
+    ret_version->marker = !kept->object;
+    ret_version->newest = kept == node->newest;
+    ret_version->lock = kept->lock;
+}
+
+/* Lays a version on top: in a bucket that keeps none, or no more, in the place of "null". */
+static enum store_outcome kept_push(struct store *store, const struct bucket *bucket,
+                                    struct node *node, struct object *object)
+{
+    struct kept *kept = calloc(1, sizeof *kept);
+    if (!kept)
+        return STORE_NO_MEMORY;
+    kept->object = object;
+    if (bucket->keeping == KEEPS_VERSIONS) {
+        snprintf(kept->id, sizeof kept->id, "v%012llu", ++store->versions);
+    } else {
+        strcpy(kept->id, "null");
+        struct kept **link = kept_find(node, "null");
+        if (*link)
+            kept_unlink(link);
+    }
+    kept->older = node->newest;
+    node->newest = kept;
+    return STORE_OK;
 }
 
 static enum store_outcome bucket_put(struct store *store, struct bucket *bucket,
@@ -173,13 +245,16 @@ static enum store_outcome bucket_put(struct store *store, struct bucket *bucket,
 {
     struct node **links[LEVELS];
     struct node *node = node_find(bucket, key, links);
-    if (!node)
-        return node_insert(store, links, key, object) ? STORE_OK : STORE_NO_MEMORY;
-    if (only_new)
+    if (node && node->newest->object && only_new)
         return STORE_EXISTS;
-    object_release(node->object);
-    node->object = object;
-    return STORE_OK;
+    if (!node)
+        node = node_insert(store, links, key);
+    if (!node)
+        return STORE_NO_MEMORY;
+    enum store_outcome outcome = kept_push(store, bucket, node, object);
+    if (!node->newest)
+        node_remove(node, links);
+    return outcome;
 }
 
 enum store_outcome store_put(struct store *store, const char *bucket_name, const char *key,
@@ -194,7 +269,8 @@ enum store_outcome store_put(struct store *store, const char *bucket_name, const
 }
 
 enum store_outcome store_get(struct store *store, const char *bucket_name, const char *key,
-                             struct object **ret_object)
+                             const char *version, struct object **ret_object,
+                             struct version *ret_version)
 {
     enum store_outcome outcome = STORE_NO_BUCKET;
     pthread_mutex_lock(&store->lock);
@@ -202,51 +278,119 @@ enum store_outcome store_get(struct store *store, const char *bucket_name, const
     if (bucket) {
         struct node **links[LEVELS];
         struct node *node = node_find(bucket, key, links);
-        outcome = node ? STORE_OK : STORE_NO_KEY;
-        if (node) {
-            atomic_fetch_add(&node->object->references, 1);
-            *ret_object = node->object;
+        struct kept *kept = node ? *kept_find(node, version) : NULL;
+        outcome = !kept ? STORE_NO_KEY : kept->object ? STORE_OK : STORE_MARKER;
+        if (kept)
+            kept_describe(node, kept, ret_version);
+        if (outcome == STORE_OK) {
+            atomic_fetch_add(&kept->object->references, 1);
+            *ret_object = kept->object;
         }
     }
     pthread_mutex_unlock(&store->lock);
     return outcome;
 }
 
-static enum store_outcome bucket_delete(struct bucket *bucket, const char *key)
+/* Hides the newest version under a marker, whether there is one or not. */
+static enum store_outcome bucket_hide(struct store *store, struct bucket *bucket,
+                                      struct node *node, struct node ***links, const char *key,
+                                      struct version *ret_version)
+{
+    bool was_there = node && node->newest->object;
+    if (!node)
+        node = node_insert(store, links, key);
+    if (!node || kept_push(store, bucket, node, NULL) != STORE_OK)
+        return STORE_NO_MEMORY;
+    kept_describe(node, node->newest, ret_version);
+    return was_there ? STORE_OK : STORE_NO_KEY;
+}
+
+static enum store_outcome bucket_delete(struct store *store, struct bucket *bucket,
+                                        const char *key, const char *version,
+                                        struct version *ret_version)
 {
     struct node **links[LEVELS];
     struct node *node = node_find(bucket, key, links);
-    if (!node)
+    if (!version && bucket->keeping != KEEPS_NOTHING)
+        return bucket_hide(store, bucket, node, links, key, ret_version);
+    struct kept **link = node ? kept_find(node, version) : NULL;
+    if (!link || !*link)
         return STORE_NO_KEY;
-    for (int i = 0; i < LEVELS && *links[i] == node; i++)
-        *links[i] = node->next[i];
-    object_release(node->object);
-    free(node);
+    const struct lock *lock = &(*link)->lock;
+    if (lock->hold || (*lock->mode && lock->until_ms > clock_wall_ms()))
+        return STORE_LOCKED;
+    if (version)
+        kept_describe(node, *link, ret_version);
+    kept_unlink(link);
+    if (!node->newest)
+        node_remove(node, links);
     return STORE_OK;
 }
 
-enum store_outcome store_delete(struct store *store, const char *bucket_name, const char *key)
+enum store_outcome store_delete(struct store *store, const char *bucket_name, const char *key,
+                                const char *version, struct version *ret_version)
 {
     pthread_mutex_lock(&store->lock);
     struct bucket *bucket = bucket_find(store, bucket_name);
-    enum store_outcome outcome = bucket ? bucket_delete(bucket, key) : STORE_NO_BUCKET;
+    enum store_outcome outcome =
+        bucket ? bucket_delete(store, bucket, key, version, ret_version) : STORE_NO_BUCKET;
     pthread_mutex_unlock(&store->lock);
     return outcome;
 }
 
-static void bucket_list(struct bucket *bucket, const char *prefix, const char *after,
-                        bool (*visit)(void *owner, const char *key,
-                                      const struct object *object),
-                        void *owner)
+enum store_outcome store_lock(struct store *store, const char *bucket_name, const char *key,
+                              const char *version, const struct lock *lock, bool hold)
 {
-    size_t length = strlen(prefix);
+    enum store_outcome outcome = STORE_NO_BUCKET;
+    pthread_mutex_lock(&store->lock);
+    struct bucket *bucket = bucket_find(store, bucket_name);
+    if (bucket) {
+        struct node **links[LEVELS];
+        struct node *node = node_find(bucket, key, links);
+        struct kept *kept = node ? *kept_find(node, version) : NULL;
+        outcome = kept ? STORE_OK : STORE_NO_KEY;
+        if (kept && hold) {
+            kept->lock.hold = lock->hold;
+        } else if (kept) {
+            bool held = kept->lock.hold;
+            kept->lock = *lock;
+            kept->lock.hold = held;
+        }
+    }
+    pthread_mutex_unlock(&store->lock);
+    return outcome;
+}
+
+enum store_outcome store_keep(struct store *store, const char *bucket_name,
+                              enum store_keeping keeping)
+{
+    pthread_mutex_lock(&store->lock);
+    struct bucket *bucket = bucket_find(store, bucket_name);
+    if (bucket)
+        bucket->keeping = keeping;
+    pthread_mutex_unlock(&store->lock);
+    return bucket ? STORE_OK : STORE_NO_BUCKET;
+}
+
+enum store_outcome store_keeping_get(struct store *store, const char *bucket_name,
+                                     enum store_keeping *ret_keeping)
+{
+    pthread_mutex_lock(&store->lock);
+    struct bucket *bucket = bucket_find(store, bucket_name);
+    if (bucket)
+        *ret_keeping = bucket->keeping;
+    pthread_mutex_unlock(&store->lock);
+    return bucket ? STORE_OK : STORE_NO_BUCKET;
+}
+
+/* The first node under `prefix` that is after `after`, or is `after` itself if `with`. */
+static struct node *listing_begin(struct bucket *bucket, const char *prefix, const char *after,
+                                  bool with)
+{
     struct node **links[LEVELS];
     bool resumed = strcmp(after, prefix) >= 0;
     struct node *node = node_find(bucket, resumed ? after : prefix, links);
-    node = node && resumed ? node->next[0] : *links[0];
-    while (node && strncmp(node->key, prefix, length) == 0 &&
-           visit(owner, node->key, node->object))
-        node = node->next[0];
+    return node && resumed && !with ? node->next[0] : *links[0];
 }
 
 enum store_outcome
@@ -256,8 +400,39 @@ store_list(struct store *store, const char *bucket_name, const char *prefix, con
 {
     pthread_mutex_lock(&store->lock);
     struct bucket *bucket = bucket_find(store, bucket_name);
-    if (bucket)
-        bucket_list(bucket, prefix, after, visit, owner);
+    struct node *node = bucket ? listing_begin(bucket, prefix, after, false) : NULL;
+    while (node && strncmp(node->key, prefix, strlen(prefix)) == 0 &&
+           (!node->newest->object || visit(owner, node->key, node->newest->object)))
+        node = node->next[0];
+    pthread_mutex_unlock(&store->lock);
+    return bucket ? STORE_OK : STORE_NO_BUCKET;
+}
+
+enum store_outcome
+store_list_versions(struct store *store, const char *bucket_name, const char *prefix,
+                    const char *after, const char *after_version,
+                    bool (*visit)(void *owner, const char *key, const struct version *version,
+                                  const struct object *object),
+                    void *owner)
+{
+    pthread_mutex_lock(&store->lock);
+    struct bucket *bucket = bucket_find(store, bucket_name);
+    struct node *node =
+        bucket ? listing_begin(bucket, prefix, after, after_version != NULL) : NULL;
+    bool goes_on = true;
+    for (; node && strncmp(node->key, prefix, strlen(prefix)) == 0 && goes_on;
+         node = node->next[0]) {
+        struct kept *kept = node->newest;
+        if (after_version && strcmp(node->key, after) == 0) {
+            kept = *kept_find(node, after_version);
+            kept = kept ? kept->older : NULL;
+        }
+        for (; kept && goes_on; kept = kept->older) {
+            struct version version;
+            kept_describe(node, kept, &version);
+            goes_on = visit(owner, node->key, &version, kept->object);
+        }
+    }
     pthread_mutex_unlock(&store->lock);
     return bucket ? STORE_OK : STORE_NO_BUCKET;
 }

@@ -1,4 +1,5 @@
 """The stand-in for S3 speaks S3 as boto3 knows it, and goes wrong exactly as it is told."""
+import datetime
 import hashlib
 import http.client
 import json
@@ -249,3 +250,57 @@ def test_the_log_names_every_request(s3d_with, tmp_path):
     assert (tmp_path / "log").read_text().splitlines() == [
         f"PUT {s3.bucket}/a 200 - none", f"DELETE {s3.bucket}/a 204 - lose"]
     json.dumps(s3.status())
+
+
+def test_a_bucket_keeps_versions_once_it_is_told_to(s3d):
+    s3d.put("k", b"before")
+    s3d.keep_versions()
+    s3d.put("k", b"after")
+    s3d.client.delete_object(Bucket=s3d.bucket, Key="k")
+    assert s3d.objects() == {}
+    marker, after, before = sorted(s3d.versions(),
+                                   key=lambda found: (not found[2], found[1] == "null"))
+    assert marker[2] and before[1] == "null"
+    old = s3d.client.get_object(Bucket=s3d.bucket, Key="k", VersionId=after[1])
+    assert old["Body"].read() == b"after"
+    s3d.client.delete_object(Bucket=s3d.bucket, Key="k", VersionId=marker[1])
+    assert s3d.read("k") == b"after"
+
+
+def test_a_suspended_bucket_writes_over_null_alone(s3d):
+    s3d.keep_versions()
+    s3d.put("k", b"kept")
+    s3d.keep_versions("Suspended")
+    s3d.put("k", b"first")
+    s3d.put("k", b"second")
+    answer = s3d.client.delete_object(Bucket=s3d.bucket, Key="k")
+    assert answer["DeleteMarker"] is True and answer["VersionId"] == "null"
+    assert sorted(found[1] == "null" for found in s3d.versions("k")) == [False, True]
+
+
+def test_a_locked_version_stays_and_the_others_of_its_batch_go(s3d):
+    s3d.keep_versions()
+    for text in (b"one", b"two"):
+        s3d.put("k", text)
+    one, two = s3d.versions("k")
+    until = datetime.datetime(2050, 1, 1, tzinfo=datetime.timezone.utc)
+    s3d.client.put_object_retention(Bucket=s3d.bucket, Key="k", VersionId=two[1],
+                                    Retention={"Mode": "COMPLIANCE", "RetainUntilDate": until})
+    answer = s3d.client.delete_objects(Bucket=s3d.bucket, Delete={"Objects": [
+        {"Key": "k", "VersionId": found[1]} for found in (one, two)]})
+    assert [item["Code"] for item in answer["Errors"]] == ["AccessDenied"]
+    assert s3d.versions("k") == [two]
+    head = s3d.client.head_object(Bucket=s3d.bucket, Key="k", VersionId=two[1])
+    assert head["ObjectLockMode"] == "COMPLIANCE"
+    assert head["ObjectLockRetainUntilDate"] == until
+
+
+def test_versions_are_listed_page_by_page(s3d):
+    s3d.keep_versions()
+    for _ in range(7):
+        s3d.put("k", b"x")
+        s3d.put("l", b"x")
+    pages = s3d.client.get_paginator("list_object_versions").paginate(
+        Bucket=s3d.bucket, PaginationConfig={"PageSize": 3})
+    ids = [item["VersionId"] for page in pages for item in page.get("Versions", [])]
+    assert len(ids) == len(set(ids)) == 14

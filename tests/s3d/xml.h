@@ -18,10 +18,14 @@ int xml_append_element(struct buffer *out, const char *name, const char *text);
 enum xml_outcome { XML_OK, XML_MALFORMED, XML_NO_MEMORY };
 
 /*
- * Reads a DeleteObjects body and calls `key` for each key in it, in order. At most 1,000 keys;
- * MALFORMED may come after some keys were seen.
+ * Reads a DeleteObjects body and calls `key` for each key in it, in order, with the version
+ * that is meant, "" for none. At most 1,000 keys; MALFORMED may come after some keys were seen.
  */
 enum xml_outcome xml_read_delete(const char *bytes, size_t length, bool *ret_quiet,
-                                 bool (*key)(void *owner, const char *key), void *owner);
+                                 bool (*key)(void *owner, const char *key, const char *version),
+                                 void *owner);
+
+/* The text of the first element `name`; false if there is none, or it is no document. */
+bool xml_find(const char *bytes, size_t length, const char *name, char *ret_text, size_t size);
 
 #endif
