@@ -243,14 +243,16 @@ def read_env(folder):
     return dict(line.removeprefix("export ").split("=", 1) for line in lines)
 
 
-def create_bucket(folder, name):
+def create_bucket(folder, name, locks=False):
+    """Makes a bucket; one whose objects can be locked keeps versions from the start."""
     import boto3
     from botocore.config import Config
     env = read_env(folder)
     boto3.client("s3", endpoint_url=env["S3_ENDPOINT"], region_name=env["S3_REGION"],
                  aws_access_key_id=env["AWS_ACCESS_KEY_ID"],
                  aws_secret_access_key=env["AWS_SECRET_ACCESS_KEY"],
-                 config=Config(s3={"addressing_style": "path"})).create_bucket(Bucket=name)
+                 config=Config(s3={"addressing_style": "path"})).create_bucket(
+                     Bucket=name, ObjectLockEnabledForBucket=locks)
 
 
 def start(folder, bucket=None):

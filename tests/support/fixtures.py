@@ -66,9 +66,9 @@ def ceph_endpoint(tmp_path_factory):
     env = ceph_cluster.start(folder)
     names = itertools.count(1)
 
-    def bucket():
+    def bucket(locks=False):
         name = f"bucket-{next(names)}"
-        ceph_cluster.create_bucket(folder, name)
+        ceph_cluster.create_bucket(folder, name, locks)
         return Bucket(env["S3_ENDPOINT"], name, env["AWS_ACCESS_KEY_ID"],
                       env["AWS_SECRET_ACCESS_KEY"], env["S3_REGION"])
 

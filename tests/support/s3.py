@@ -43,6 +43,19 @@ class Bucket:
         return {item["Key"][len(prefix):]: item["Size"]
                 for page in pages for item in page.get("Contents", [])}
 
+    def keep_versions(self, status="Enabled"):
+        """From here on the bucket keeps versions; "Suspended": new ones take the place "null"."""
+        self.client.put_bucket_versioning(Bucket=self.bucket,
+                                          VersioningConfiguration={"Status": status})
+
+    def versions(self, prefix=""):
+        """All that a listing of versions names: (key, id, whether it is a marker)."""
+        pages = self.client.get_paginator("list_object_versions").paginate(Bucket=self.bucket,
+                                                                           Prefix=prefix)
+        return [(item["Key"], item["VersionId"], kind == "DeleteMarkers")
+                for page in pages for kind in ("Versions", "DeleteMarkers")
+                for item in page.get(kind, [])]
+
     def read(self, key):
         return self.client.get_object(Bucket=self.bucket, Key=key)["Body"].read()
 
