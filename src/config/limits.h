@@ -26,6 +26,13 @@
 /* Requests with an image in memory at once; one more is answered 503. */
 #define LIMIT_IMAGES 64
 
+/* What an image may ask of whoever shows it. Beyond, it is refused. */
+#define LIMIT_IMAGE_PIXELS        25000000 /* width times height */
+#define LIMIT_IMAGE_SIDE          10000
+#define LIMIT_IMAGE_FRAMES        1000
+#define LIMIT_IMAGE_SCANS         100
+#define LIMIT_IMAGE_PROFILE_BYTES 65519 /* a longer colour profile is dropped */
+
 /* The sweep's bounds: see the contract. */
 #define LIMIT_SWEEP_ITEMS             10000
 #define LIMIT_SWEEP_ITEMS_PRESET      1000

@@ -8,6 +8,7 @@
 #include "handlers/upload.h"
 #include "handlers/user_json.h"
 #include "http/condition.h"
+#include "images/image.h"
 #include "users/deleting.h"
 #include "users/uploading.h"
 
@@ -75,9 +76,9 @@ void avatars_put(struct request *request)
     struct avatar_state *state = request_state(request);
     struct flow *flow = &state->run.flow;
     size_t length;
-    const unsigned char *bytes = request_body(request, &length);
+    unsigned char *bytes = request_edit_body(request, &length);
     if (!service_read_id(request, flow->op.id) ||
-        !upload_describe(request, bytes, length, &flow->op.user.avatar))
+        !upload_clean(request, bytes, length, &flow->op.user.avatar, NULL))
         return;
     uploading_init(flow, runtime_flow_settings(state->service->runtime), bytes);
     service_run_flow(request, &state->run, avatars_put_end);
@@ -105,8 +106,8 @@ static bool user_load(struct request *request, struct avatar_state *state)
 static void image_set_headers(struct request *request, const struct avatar *avatar)
 {
     request_set_header(request, "Content-Type",
-                       *avatar->content_type ? avatar->content_type
-                                             : "application/octet-stream");
+                       image_type_is_taken(avatar->content_type) ? avatar->content_type
+                                                                 : "application/octet-stream");
     request_set_header(request, "X-Content-Type-Options", "nosniff");
     request_set_header(request, "Content-Security-Policy", "sandbox; default-src 'none'");
     request_set_header(request, "Content-Disposition", "inline; filename=\"avatar\"");

@@ -21,6 +21,7 @@ struct new_user {
     struct flow_run run;
     bool is_form;
     struct form form;
+    char sent[SHA256_TEXT_SIZE]; /* digest of the image before it was cleaned; "": none */
 };
 
 static void new_user_free(void *data)
@@ -128,15 +129,16 @@ static bool digest_format(const struct service *service, const struct buffer *by
 }
 
 /* The body by what it says, so that a repeat may write it otherwise: other blanks or
- * boundaries. */
-static bool body_append(struct buffer *bytes, const struct user *user)
+ * boundaries. Of the image, every byte that was sent counts, also what is cleaned away. */
+static bool body_append(struct buffer *bytes, const struct new_user *state)
 {
+    const struct user *user = &state->run.flow.op.user;
     bool whole = true;
     for (size_t i = 0; i < user_fields_count; i++) {
         const char *text = (const char *)user + user_fields[i].offset;
         whole &= buffer_append(bytes, text, strlen(text) + 1) == 0;
     }
-    return whole && buffer_append_text(bytes, user->avatar.sha256) == 0;
+    return whole && buffer_append_text(bytes, state->sent) == 0;
 }
 
 static bool key_holds(const char *key)
@@ -166,7 +168,7 @@ static bool idempotency_read(struct request *request, struct new_user *state)
     bool made = buffer_append_text(&bytes, key) == 0 &&
                 digest_format(state->service, &bytes, idempotency->key);
     bytes.length = 0;
-    made = made && body_append(&bytes, &state->run.flow.op.user) &&
+    made = made && body_append(&bytes, state) &&
            digest_format(state->service, &bytes, idempotency->body);
     buffer_deinit(&bytes);
     idempotency->ttl_ms = state->service->idempotency_ttl_ms;
@@ -179,12 +181,13 @@ void new_user_post(struct request *request)
 {
     struct new_user *state = request_state(request);
     struct flow *flow = &state->run.flow;
-    const unsigned char *bytes = NULL;
+    unsigned char *bytes = NULL;
     if (!user_read(request, state))
         return;
     if (state->form.has_avatar) {
-        bytes = (const unsigned char *)state->form.avatar.bytes;
-        if (!upload_describe(request, bytes, state->form.avatar.length, &flow->op.user.avatar))
+        bytes = (unsigned char *)state->form.avatar.bytes;
+        if (!upload_clean(request, bytes, state->form.avatar.length, &flow->op.user.avatar,
+                          state->sent))
             return;
     }
     if (!idempotency_read(request, state))

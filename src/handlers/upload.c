@@ -1,7 +1,7 @@
 #include "handlers/upload.h"
 
 #include "config/limits.h"
-#include "users/image.h"
+#include "images/image.h"
 
 #include <openssl/evp.h>
 #include <stdio.h>
@@ -33,33 +33,36 @@ static int sha256_format(const unsigned char *bytes, size_t length,
     return 0;
 }
 
-/* Whether the bytes are an image that is taken; a reply if not. */
-static bool image_admit(struct request *request, const unsigned char *bytes, size_t length,
-                        const char **ret_content_type)
+/* Replies with what is wrong with an image that is not taken. */
+static void image_refuse(struct request *request, enum image_verdict verdict,
+                         const struct image *image)
 {
-    switch (image_inspect(bytes, length, ret_content_type)) {
-    case IMAGE_GOOD:
-        return true;
+    switch (verdict) {
     case IMAGE_UNKNOWN:
         request_reply_error(request, 415, "this is no image: send a PNG, JPEG, WebP or GIF");
-        return false;
+        return;
+    case IMAGE_TOO_LARGE:
+        request_reply_error(request, 413,
+                            "the image (%s) %s: at most %d in all, %d a side, %d frames, %d "
+                            "scans",
+                            image->content_type, image->fault, LIMIT_IMAGE_PIXELS,
+                            LIMIT_IMAGE_SIDE, LIMIT_IMAGE_FRAMES, LIMIT_IMAGE_SCANS);
+        return;
     case IMAGE_DAMAGED:
-        break;
+        request_reply_error(request, 422, "the image (%s) %s", image->content_type,
+                            image->fault);
+        return;
+    default:
+        request_reply_unavailable(request, "out of memory; try again");
     }
-    request_reply_error(request, 422, "the image (%s) is damaged or cut short",
-                        *ret_content_type);
-    return false;
 }
 
-bool upload_describe(struct request *request, const unsigned char *bytes, size_t length,
-                     struct avatar *avatar)
+static bool avatar_describe(struct request *request, const unsigned char *bytes, size_t length,
+                            const struct image *image, struct avatar *avatar)
 {
     struct service *service = request_context(request);
     struct runtime_status status;
-    const char *content_type = "";
     char id[UUID_TEXT_SIZE];
-    if (!image_admit(request, bytes, length, &content_type))
-        return false;
     runtime_status_get(service->runtime, &status);
     if (!status.takes_uploads) {
         request_reply_unavailable(request, "images cannot be stored now; try again");
@@ -67,11 +70,26 @@ bool upload_describe(struct request *request, const unsigned char *bytes, size_t
     }
     uuid_generate(id);
     snprintf(avatar->key, sizeof avatar->key, FILES_AVATAR_PREFIX "%s", id);
-    snprintf(avatar->content_type, sizeof avatar->content_type, "%s", content_type);
+    snprintf(avatar->content_type, sizeof avatar->content_type, "%s", image->content_type);
     memcpy(avatar->store_id, status.store_id, UUID_TEXT_SIZE);
     avatar->bytes = (int64_t)length;
     if (sha256_format(bytes, length, avatar->sha256) == 0)
         return true;
     request_reply_error(request, 500, "the image cannot be hashed");
+    return false;
+}
+
+bool upload_clean(struct request *request, unsigned char *bytes, size_t length,
+                  struct avatar *avatar, char ret_sent[SHA256_TEXT_SIZE])
+{
+    struct image image;
+    if (ret_sent && sha256_format(bytes, length, ret_sent) < 0) {
+        request_reply_error(request, 500, "the image cannot be hashed");
+        return false;
+    }
+    enum image_verdict verdict = image_clean(bytes, &length, &image);
+    if (verdict == IMAGE_CLEAN)
+        return avatar_describe(request, bytes, length, &image, avatar);
+    image_refuse(request, verdict, &image);
     return false;
 }

@@ -14,10 +14,14 @@ bool upload_enter(struct request *request);
 void upload_leave(struct service *service);
 
 /*
- * Describes `bytes` as a new avatar with a key of its own. False, with a reply: no image (415),
- * a damaged one (422), or no store that takes one now (503).
+ * Cleans the image in `bytes` in place (images/image.h) and describes what is left as a new
+ * avatar with a key of its own: its length and digest are the cleaned image's. `ret_sent`, if
+ * it is not NULL, gets the digest of the bytes as they were sent.
+ *
+ * False, with a reply: no image (415), a damaged one (422), one of too many pixels (413), or no
+ * store that takes one now (503).
  */
-bool upload_describe(struct request *request, const unsigned char *bytes, size_t length,
-                     struct avatar *avatar);
+bool upload_clean(struct request *request, unsigned char *bytes, size_t length,
+                  struct avatar *avatar, char ret_sent[SHA256_TEXT_SIZE]);
 
 #endif

@@ -80,6 +80,12 @@ const unsigned char *request_body(const struct request *request, size_t *ret_len
     return (const unsigned char *)(request->body.bytes ? request->body.bytes : "");
 }
 
+unsigned char *request_edit_body(struct request *request, size_t *ret_length)
+{
+    *ret_length = request->body.length;
+    return (unsigned char *)request->body.bytes;
+}
+
 void request_keep(struct request *request, void *state, void (*release)(void *state))
 {
     request->state = state;

@@ -42,6 +42,9 @@ const char *request_header(const struct request *request,
 /* The whole body; `ret_length` in bytes. */
 const unsigned char *request_body(const struct request *request, size_t *ret_length);
 
+/* The same for a handler that works in its place; NULL if it is empty. */
+unsigned char *request_edit_body(struct request *request, size_t *ret_length);
+
 /* What a handler keeps across a suspension; `release` is called with it at the end. */
 void request_keep(struct request *request, void *state, void (*release)(void *state));
 void *request_state(const struct request *request);

@@ -16,6 +16,7 @@ LAW = {
     "base": (),
     "config": ("base",),
     "metrics": ("base",),
+    "images": ("config/limits.h",),
     "files": ("base", "metrics"),
     "files/local": ("base", "files"),
     "files/s3": ("base", "files"),
@@ -29,7 +30,8 @@ LAW = {
     "runtime": ("base", "fallback", "users", "metrics", FILES, REPOSITORY,
                 "config/limits.h"),
     "http": ("base", "config"),
-    "handlers": ("base", "config", "http", "metrics", "runtime", "users", FILES, REPOSITORY),
+    "handlers": ("base", "config", "http", "images", "metrics", "runtime", "users", FILES,
+                 REPOSITORY),
     "job": ("base", "config", "http", "metrics/exposition.h"),
     "programs": ("base", "config", "fallback", "files", "files/local", "files/s3", "files/faulty",
                  "handlers", "http", "job", "metrics", "repository", "repository/sqlite",
@@ -46,12 +48,13 @@ HOMES = {
     "libpq": ("repository/postgres",),
     "microhttpd": ("http",),
     "sqlite3": ("repository/sqlite",),
+    "zlib": ("images",),
 }
 
 # The core does no I/O: no thread, clock, file or socket. It may include these, and ours.
-CORE = ("fallback", "users")
+CORE = ("fallback", "images", "users")
 PURE = {"assert.h", "ctype.h", "inttypes.h", "limits.h", "math.h", "stdarg.h", "stdbool.h",
-        "stddef.h", "stdint.h", "stdio.h", "stdlib.h", "string.h"}
+        "stddef.h", "stdint.h", "stdio.h", "stdlib.h", "string.h", "zlib.h"}
 IMPURE_OURS = {"base/clock.h", "base/log.h", "base/mailbox.h"}
 
 INCLUDE = re.compile(r'^[ \t]*#[ \t]*include[ \t]*(?:"([^"]+)"|<([^>]+)>)', re.MULTILINE)
