@@ -65,6 +65,7 @@ static bool op_is_sound(struct files_op *op)
     switch (op->verb) {
     case FILES_PUT:
     case FILES_GET:
+    case FILES_LINK:
         return files_key_is_valid(op->key);
     case FILES_DELETE:
         return op_keys_begin(op) > 0;

@@ -38,6 +38,7 @@ enum files_verb {
     FILES_PUT,             /* writes `key` once: never repeated, never redirected (R14) */
     FILES_GET,             /* reads `key` whole into `body`, up to the limit of the buffer */
     FILES_DELETE,          /* deletes `keys`; one answer for each */
+    FILES_LINK,            /* makes a URL by which anybody may read `key`, into `body` */
     FILES_IDENTITY_READ,   /* reads the identity object into `identity` */
     FILES_IDENTITY_CREATE, /* creates it from `identity` if there is none, and reads it back */
 };
@@ -82,13 +83,16 @@ struct files_op {
     enum files_verb verb;
     int64_t deadline_ms; /* boot-time clock; queueing, connecting and answering included */
 
-    const char *key;          /* PUT, GET: borrowed until done */
+    const char *key;          /* PUT, GET, LINK: borrowed until done */
     const char *content_type; /* PUT: borrowed until done */
     const void *bytes;        /* PUT: borrowed until done */
     size_t length;
 
     struct buffer
-        body; /* GET: set its limit with buffer_init; the caller frees it after done */
+        body; /* GET, LINK: set its limit with buffer_init; the caller frees it after done */
+
+    const char *method;   /* LINK: of the request that the URL will be good for */
+    int64_t link_seconds; /* LINK: for how long */
 
     const char *const *keys;      /* DELETE: `count` keys, borrowed until done */
     struct files_answer *answers; /* DELETE: `count` places, filled before done */

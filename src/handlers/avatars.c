@@ -191,20 +191,50 @@ static void fetch_done(struct files_op *op)
     request_resume(op->owner);
 }
 
-static void image_fetch(struct request *request, struct avatar_state *state)
+/* Asks the store about the user's image, and goes on with `next`. */
+static void state_submit(struct request *request, struct avatar_state *state,
+                         enum files_verb verb, request_handler *next)
 {
     buffer_deinit(&state->fetch.body);
-    state->fetch = (struct files_op){.verb = FILES_GET,
+    state->fetch = (struct files_op){.verb = verb,
                                      .key = state->user.avatar.key,
+                                     .method = request_method(request),
+                                     .link_seconds = state->service->avatar_link_ms / 1000,
                                      .deadline_ms = clock_boot_ms() + FETCH_TIMEOUT_MS,
                                      .done = fetch_done,
                                      .owner = request};
     buffer_init(&state->fetch.body, LIMIT_AVATAR_OPTION_BYTES);
-    request_suspend(request, image_fetched);
+    request_suspend(request, next);
     if (!runtime_fetch(state->service->runtime, &state->fetch)) {
         state->fetch.answer.status = 503;
         request_resume(request);
     }
+}
+
+static void image_fetch(struct request *request, struct avatar_state *state)
+{
+    state_submit(request, state, FILES_GET, image_fetched);
+}
+
+static void link_made(struct request *request)
+{
+    struct avatar_state *state = request_state(request);
+    if (!files_answer_is_ok(&state->fetch.answer)) {
+        request_reply_unavailable(request, "the image cannot be linked to now; try again");
+        return;
+    }
+    /* The link is a credential: nobody in between, and no cache, may keep it. */
+    request_set_header(request, "Cache-Control", "private, no-store");
+    request_set_header(request, "Referrer-Policy", "no-referrer");
+    request_reply_redirect(request, 307, state->fetch.body.bytes);
+}
+
+static void avatar_fetch(struct request *request, struct avatar_state *state)
+{
+    if (state->service->avatar_link_ms)
+        state_submit(request, state, FILES_LINK, link_made);
+    else
+        image_fetch(request, state);
 }
 
 void avatars_get(struct request *request)
@@ -213,7 +243,7 @@ void avatars_get(struct request *request)
     if (!user_load(request, state))
         return;
     if (*state->user.avatar.key)
-        image_fetch(request, state);
+        avatar_fetch(request, state);
     else
         request_reply_error(request, 404, "the user has no avatar");
 }

@@ -14,6 +14,7 @@ struct service {
     struct runtime *runtime;
     size_t avatar_limit; /* bytes of an image */
     int64_t idempotency_ttl_ms;
+    int64_t avatar_link_ms; /* life of a link to an avatar; 0: its bytes are served */
     int64_t job_late_after_ms;
     atomic_size_t images; /* requests with an image in memory */
     atomic_bool stopping; /* every request is answered 503 */

@@ -160,6 +160,18 @@ void request_reply_empty(struct request *request, int status)
                            MHD_create_response_from_buffer(0, "", MHD_RESPMEM_PERSISTENT));
 }
 
+void request_reply_redirect(struct request *request, int status, const char *location)
+{
+    struct MHD_Response *response =
+        MHD_create_response_from_buffer(0, "", MHD_RESPMEM_PERSISTENT);
+    if (response &&
+        MHD_add_response_header(response, MHD_HTTP_HEADER_LOCATION, location) != MHD_YES) {
+        MHD_destroy_response(response);
+        response = NULL;
+    }
+    request_reply_response(request, status, response);
+}
+
 void request_reply_json(struct request *request, int status, json_t *body)
 {
     static char no_memory[] =

@@ -83,6 +83,9 @@ void request_reply_bytes(struct request *request, int status, void *bytes, size_
 /* No body. */
 void request_reply_empty(struct request *request, int status);
 
+/* Sends whoever asks to `location`, which may be long. */
+void request_reply_redirect(struct request *request, int status, const char *location);
+
 /* A response made elsewhere (a stream); takes it. */
 void request_reply_response(struct request *request, int status, struct MHD_Response *response);
 

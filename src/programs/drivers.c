@@ -78,6 +78,11 @@ int drivers_open_files(const char *url, const char *faults, struct files_driver 
     return failed;
 }
 
+bool drivers_files_have_links(const char *url)
+{
+    return strncmp(url, "s3:", 3) == 0;
+}
+
 static void probe_done(struct files_op *op)
 {
     sem_post(op->owner);

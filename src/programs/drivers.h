@@ -24,6 +24,9 @@ int drivers_check_database(const char *address, struct error *error);
 int drivers_open_files(const char *url, const char *faults, struct files_driver **ret_driver,
                        struct error *error);
 
+/* True if the store at `url` can give links to its objects (FILES_LINK). */
+bool drivers_files_have_links(const char *url);
+
 /*
  * Reads the store's identity once. Silence is no failure, a definite refusal is; so is an
  * identity while there is no database yet: the store is another's.

@@ -59,6 +59,11 @@ static int database_open(struct program *program, struct error *error)
 static int files_open_driver(struct program *program, struct error *error)
 {
     struct files_driver *driver;
+    if (strcmp(program->options.avatars, "redirect") == 0 &&
+        !drivers_files_have_links(program->options.files))
+        return error_set(error, ERROR_CONFIG,
+                         "--avatars redirect needs an S3 store in --files: a folder has no "
+                         "addresses that a reader could be sent to");
     if (drivers_open_files(program->options.files, program->options.files_faults, &driver,
                            error) < 0)
         return error_wrap(error, "--files");
@@ -110,6 +115,8 @@ static int servers_start(struct program *program, struct error *error)
     service->job_late_after_ms = program->options.job_late_after;
     scrape_begin(service);
     service->avatar_limit = (size_t)program->options.avatar_max;
+    if (strcmp(program->options.avatars, "redirect") == 0)
+        service->avatar_link_ms = program->options.avatar_link_ttl;
     struct server_options public_options = {
         .socket = program->public_socket,
         .routes = program->public_routes,

@@ -9,6 +9,7 @@
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #define REPLY_BODY_MAX (8u << 20)
 #define LIST_KEYS_MAX  1000
@@ -107,17 +108,39 @@ bool request_classify(struct request *request, const char *method, const char *p
     return reply_not_implemented(reply);
 }
 
+/* A link that is whole and has not expired; its signature has the right form, and no more. */
+static bool link_is_good(const struct request *request)
+{
+    struct tm tm = {0};
+    int64_t seconds;
+    const char *rest =
+        request->link_date ? strptime(request->link_date, "%Y%m%dT%H%M%SZ", &tm) : NULL;
+    if (!rest || *rest || !request->link_expires || !request->link_signature ||
+        strspn(request->link_signature, "0123456789abcdef") != 64 ||
+        strlen(request->link_signature) != 64 ||
+        number_parse(request->link_expires, &seconds) < 0)
+        return false;
+    return clock_wall_ms() < ((int64_t)timegm(&tm) + seconds) * 1000;
+}
+
 bool protocol_admit(const struct protocol *protocol, const struct request *request,
                     struct reply *reply)
 {
     static const char scheme[] = "AWS4-HMAC-SHA256 ";
     const char *given = request->authorization;
-    if (!given || strncmp(given, scheme, sizeof scheme - 1) != 0) {
+    bool is_link = !given && request->link_credential;
+    if (is_link && !link_is_good(request)) {
+        reply_fail(reply, 403, "AccessDenied", "The link is malformed or has expired");
+        return false;
+    }
+    if (!is_link && (!given || strncmp(given, scheme, sizeof scheme - 1) != 0)) {
         reply_fail(reply, 403, "AccessDenied", "A signature is needed");
         return false;
     }
-    const char *credential = strstr(given, "Credential=");
-    const char *name = credential ? credential + strlen("Credential=") : "";
+    const char *credential = is_link ? NULL : strstr(given, "Credential=");
+    const char *name = is_link      ? request->link_credential
+                       : credential ? credential + strlen("Credential=")
+                                    : "";
     size_t length = strcspn(name, "/");
     if (protocol->access_key && (strlen(protocol->access_key) != length ||
                                  strncmp(protocol->access_key, name, length) != 0)) {

@@ -32,6 +32,9 @@ struct request {
     const char *version;
     bool location, versioning, versions, retention, legal_hold;
 
+    /* Query of a URL that is signed itself. */
+    const char *link_credential, *link_date, *link_expires, *link_signature;
+
     /* Headers. */
     const char *authorization, *range, *if_none_match, *content_type, *content_md5, *sha256;
 };

@@ -188,6 +188,22 @@ struct query {
     struct request *request;
 };
 
+/* A parameter of a URL that is signed itself. */
+static bool link_visit(struct request *request, const char *name, const char *text)
+{
+    if (strcmp(name, "X-Amz-Credential") == 0)
+        request->link_credential = text;
+    else if (strcmp(name, "X-Amz-Date") == 0)
+        request->link_date = text;
+    else if (strcmp(name, "X-Amz-Expires") == 0)
+        request->link_expires = text;
+    else if (strcmp(name, "X-Amz-Signature") == 0)
+        request->link_signature = text;
+    else
+        return strncmp(name, "X-Amz-", 6) == 0;
+    return true;
+}
+
 static enum MHD_Result query_visit(void *data, enum MHD_ValueKind kind, const char *name,
                                    const char *value)
 {
@@ -221,8 +237,8 @@ static enum MHD_Result query_visit(void *data, enum MHD_ValueKind kind, const ch
         request->key_marker = text;
     else if (strcmp(name, "version-id-marker") == 0)
         request->version_marker = text;
-    else if (strcmp(name, "list-type") != 0 && strcmp(name, "encoding-type") != 0 &&
-             strcmp(name, "x-id") != 0)
+    else if (!link_visit(request, name, text) && strcmp(name, "list-type") != 0 &&
+             strcmp(name, "encoding-type") != 0 && strcmp(name, "x-id") != 0)
         query->extra = true;
     return MHD_YES;
 }

@@ -42,6 +42,7 @@ static const struct faulty_rule *rule_of(const struct faulty *faulty, enum files
         [FILES_PUT] = FAULTY_PUT,
         [FILES_GET] = FAULTY_GET,
         [FILES_DELETE] = FAULTY_DELETE,
+        [FILES_LINK] = FAULTY_GET,
         [FILES_IDENTITY_READ] = FAULTY_IDENTITY,
         [FILES_IDENTITY_CREATE] = FAULTY_IDENTITY,
     };

@@ -45,6 +45,9 @@ static void local_start(struct files_driver *driver, struct files_op *op)
     case FILES_DELETE:
         local_delete(root, op);
         break;
+    case FILES_LINK:
+        files_answer_set(&op->answer, 501, "NotImplemented", "a folder has no addresses");
+        break;
     case FILES_IDENTITY_READ:
         local_identity_read(root, op);
         break;

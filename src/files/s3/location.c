@@ -30,7 +30,8 @@ static int region_set(struct s3_location *location, const char *value, struct er
     return 0;
 }
 
-static int endpoint_set(struct s3_location *location, const char *value, struct error *error)
+static int authority_read(const char *value, bool *ret_tls,
+                          char ret_authority[static S3_AUTHORITY_SIZE], struct error *error)
 {
     bool tls = strncmp(value, "https://", 8) == 0;
     if (tls || strncmp(value, "http://", 7) == 0) {
@@ -43,8 +44,8 @@ static int endpoint_set(struct s3_location *location, const char *value, struct 
             memcpy(copy, authority, length);
             copy[length] = '\0';
             if (text_consists_of(copy, "-._:[]")) {
-                location->tls = tls;
-                strcpy(location->authority, copy);
+                *ret_tls = tls;
+                strcpy(ret_authority, copy);
                 return 0;
             }
         }
@@ -52,6 +53,17 @@ static int endpoint_set(struct s3_location *location, const char *value, struct 
     return error_set(error, ERROR_USAGE,
                      "the endpoint must be http://HOST[:PORT] or https://HOST[:PORT], with no "
                      "user, path or query");
+}
+
+static int endpoint_set(struct s3_location *location, const char *value, struct error *error)
+{
+    return authority_read(value, &location->tls, location->authority, error);
+}
+
+static int public_endpoint_set(struct s3_location *location, const char *value,
+                               struct error *error)
+{
+    return authority_read(value, &location->public_tls, location->public_authority, error);
 }
 
 static int switch_set(bool *on, const char *name, const char *value, struct error *error)
@@ -123,15 +135,11 @@ static const struct {
     const char *name;
     int (*set)(struct s3_location *location, const char *value, struct error *error);
 } parameters_known[] = {
-    {"bulk-delete", bulk_delete_set},
-    {"ca", ca_set},
-    {"checksum", checksum_set},
-    {"endpoint", endpoint_set},
-    {"path-style", path_style_set},
-    {"region", region_set},
-    {"requester-pays", requester_pays_set},
-    {"sse", encryption_set},
-    {"sse-kms-key", encryption_key_set},
+    {"bulk-delete", bulk_delete_set}, {"ca", ca_set},
+    {"checksum", checksum_set},       {"endpoint", endpoint_set},
+    {"path-style", path_style_set},   {"public-endpoint", public_endpoint_set},
+    {"region", region_set},           {"requester-pays", requester_pays_set},
+    {"sse", encryption_set},          {"sse-kms-key", encryption_key_set},
 };
 
 #define PARAMETERS_KNOWN (sizeof parameters_known / sizeof *parameters_known)
@@ -156,6 +164,7 @@ static int parameter_read(struct s3_location *location, const char *text, size_t
     }
     return error_set(error, ERROR_USAGE,
                      "'%.*s' is not known: bulk-delete, ca, checksum, endpoint, path-style, "
+                     "public-endpoint, "
                      "region, requester-pays, sse and sse-kms-key are",
                      (int)(name > 64 ? 64 : name), text);
 }

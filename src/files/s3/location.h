@@ -31,6 +31,8 @@ struct s3_location {
     char ca[S3_VALUE_SIZE]; /* a file of certificates; "": not said here */
     char encryption[S3_ENCRYPTION_SIZE]; /* the bucket's own way: "" */
     char encryption_key[S3_VALUE_SIZE];  /* "": none named */
+    bool public_tls;
+    char public_authority[S3_AUTHORITY_SIZE]; /* of links that are given away; "": the same */
     bool requester_pays;
     bool with_sha256;    /* beside Content-MD5 */
     bool single_deletes; /* DeleteObjects is not even tried */

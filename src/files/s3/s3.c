@@ -3,6 +3,7 @@
 #include "base/clock.h"
 #include "files/s3/answer.h"
 #include "files/s3/erasing.h"
+#include "files/s3/link.h"
 #include "files/s3/renewal.h"
 #include "files/s3/transfer.h"
 #include "files/s3/xml.h"
@@ -286,6 +287,8 @@ static int call_fill(struct request *request, struct s3_call *call, const char *
     case FILES_IDENTITY_READ:
     case FILES_IDENTITY_CREATE:
         return call_fill_identity(request, call);
+    case FILES_LINK:
+        break;
     }
     return -1;
 }
@@ -303,6 +306,19 @@ static bool deletion_divert(struct s3 *s3, struct request *request)
     return true;
 }
 
+/* Nobody is asked: the URL is made here, of the credentials that there are now. */
+static void link_answer(struct s3 *s3, struct request *request)
+{
+    struct files_op *op = request->op;
+    const struct s3_store *store = &s3->store;
+    if (s3_link_write(&store->location, &store->credentials, op->method, op->key,
+                      op->link_seconds, clock_wall_ms(), &op->body) < 0)
+        files_answer_set(&op->answer, 0, FILES_CODE_NO_MEMORY, "no memory for the link");
+    else
+        files_answer_set(&op->answer, 200, NULL, NULL);
+    request_finish(s3, request);
+}
+
 /* Sends the request's step; one that cannot be sent is answered. */
 static void request_send(struct s3 *s3, struct request *request)
 {
@@ -317,6 +333,8 @@ static void request_send(struct s3 *s3, struct request *request)
                      "the deadline passed before it was sent");
     else if (deletion_divert(s3, request))
         return;
+    else if (op->verb == FILES_LINK)
+        link_answer(s3, request);
     else if (call_fill(request, &call, s3->store.location.prefix) < 0 ||
              s3_transfer_prepare(&request->transfer, &s3->store, &call) < 0 ||
              curl_easy_setopt(request->transfer.easy, CURLOPT_PRIVATE, request) != CURLE_OK ||

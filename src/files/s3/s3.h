@@ -11,6 +11,7 @@
  *     sse=AES256          or aws:kms or aws:kms:dsse: how objects are encrypted that are put
  *     sse-kms-key=ARN     with which key, for aws:kms
  *     requester-pays=on   we pay for what we ask of somebody else's bucket
+ *     public-endpoint=URL where readers of FILES_LINK find the store, if not at the endpoint
  *     bulk-delete=off     DeleteObjects is not even tried
  *
  * Credentials come from where source.h finds them, and are renewed before they expire. All else
