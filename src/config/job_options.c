@@ -158,13 +158,23 @@ static const struct option run_options[] = {
      .prose = "How many failures in a row start the alert command."},
     {"alert-timeout", OPTION_DURATION, MEMBER(alert_timeout_ms), "DURATION", "30s", SECOND,
      HOUR, .prose = "How long the alert command may take before it is killed."},
-#define PROGRAM_OPTIONS 5 /* the rows from here on */
+#define PROGRAM_OPTIONS 7 /* the rows from here on */
     OPTION_CONFIG_ROW,
     {"listen", OPTION_TEXT, MEMBER(listen), "ADDRESS:PORT", NULL,
      .prose = "Serves /health, /ready and /metrics there, such as on 127.0.0.1:9090."},
     {"log-level", OPTION_TEXT, MEMBER(log_level), "LEVEL", "info",
      .choices = "debug|info|warning|error",
      .prose = "The lowest level of what is logged: debug, info, warning or error."},
+    {"sandbox", OPTION_TEXT, MEMBER(sandbox), "on|required|off", "on",
+     .choices = "on|required|off",
+     .prose =
+         "Whether to give up what the job never needs: system calls (seccomp), and writing "
+         "anywhere but beside the state files (Landlock). On takes what the kernel has, "
+         "required does not start without all of it. A job with an alert command runs "
+         "without."},
+    {"core-dumps", OPTION_FLAG, MEMBER(core_dumps), NULL, NULL,
+     .prose = "For developers: a crash may leave a core dump, with the secrets that were in "
+              "memory."},
     {"once", OPTION_FLAG, MEMBER(once), NULL, NULL,
      .prose = "Runs once, now, and ends: for a scheduler of your own. Needs no --schedule."},
     {"dry-run", OPTION_FLAG, MEMBER(dry_run), NULL, NULL,

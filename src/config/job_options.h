@@ -47,8 +47,8 @@ struct job_options {
     int64_t alert_after, alert_timeout_ms;
 
     /* The program's. */
-    const char *config, *listen, *log_level;
-    bool once, dry_run, contract;
+    const char *config, *listen, *log_level, *sandbox;
+    bool core_dumps, once, dry_run, contract;
 
     /* next */
     const char *from;

@@ -262,6 +262,21 @@ static const struct option options[] = {
      .preset = "info",
      .choices = "debug|info|warning|error",
      .prose = "The least that is logged: debug, info, warning or error."},
+    {.name = "sandbox",
+     .type = OPTION_TEXT,
+     .offset = MEMBER(sandbox),
+     .value = "on|required|off",
+     .preset = "on",
+     .choices = "on|required|off",
+     .prose =
+         "Whether the service gives up, before it serves, what it never needs: other files "
+         "(Landlock) and system calls (seccomp). On takes what the kernel has, required "
+         "does not start without all of it. /api/ready says what holds."},
+    {.name = "core-dumps",
+     .type = OPTION_FLAG,
+     .offset = MEMBER(core_dumps),
+     .prose = "For developers: a crash may leave a core dump, with the secrets that were in "
+              "memory, and a debugger may look in."},
     {.name = "check",
      .type = OPTION_FLAG,
      .offset = MEMBER(check),

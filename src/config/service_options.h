@@ -13,11 +13,11 @@ struct service_options {
     const char *token_file, *private_client_names, *private_peers, *api_token_file;
     const char *tls_certificate, *tls_key;
     const char *private_tls_certificate, *private_tls_key, *private_client_authority;
-    const char *log_level, *avatars;
+    const char *log_level, *avatars, *sandbox;
     int64_t delete_wait, upload_guard, second_look, lease, files_timeout, startup_timeout;
     int64_t stop_timeout, idempotency_ttl, avatar_link_ttl, job_late_after;
     int64_t avatar_max, pages, page_keys, http_threads;
-    bool use_inline, use_timer, listen_openly, check, version;
+    bool use_inline, use_timer, listen_openly, core_dumps, check, version;
 };
 
 extern const struct option_table service_option_table;

@@ -32,6 +32,14 @@ static bool files_check(const struct runtime_status *status, json_t *checks)
     return check_add(checks, "files", ok, detail);
 }
 
+/* Says what of the sandbox holds; being ready does not hang on it. */
+static json_t *sandbox_encode(const struct sandbox_report *report)
+{
+    return json_pack("{s:s, s:s, s:i, s:b}", "seccomp", sandbox_state_name(report->seccomp),
+                     "landlock", sandbox_state_name(report->landlock), "landlockAbi",
+                     report->landlock_abi, "tcp", report->tcp);
+}
+
 void ready_get(struct request *request)
 {
     struct service *service = request_context(request);
@@ -43,6 +51,7 @@ void ready_get(struct request *request)
     if (!ready)
         request_set_header(request, "Retry-After", "1");
     request_reply_json(request, ready ? 200 : 503,
-                       json_pack("{s:s, s:{s:o}}", "status", ready ? "ok" : "Unavailable",
-                                 "data", "checks", checks));
+                       json_pack("{s:s, s:{s:o, s:o}}", "status", ready ? "ok" : "Unavailable",
+                                 "data", "checks", checks, "sandbox",
+                                 sandbox_encode(&service->sandbox)));
 }

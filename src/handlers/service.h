@@ -7,6 +7,7 @@
 #include "handlers/trend.h"
 #include "http/server.h"
 #include "runtime/runtime.h"
+#include "sandbox/sandbox.h"
 
 #include <stdatomic.h>
 
@@ -16,6 +17,7 @@ struct service {
     int64_t idempotency_ttl_ms;
     int64_t avatar_link_ms; /* life of a link to an avatar; 0: its bytes are served */
     int64_t job_late_after_ms;
+    struct sandbox_report sandbox;
     atomic_size_t images; /* requests with an image in memory */
     atomic_bool stopping; /* every request is answered 503 */
     struct trend trend;

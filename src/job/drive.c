@@ -31,7 +31,8 @@ struct drive {
     struct work *works[2 * JOB_FILE_JOBS_MAX]; /* with those of an old roster that still run */
     size_t count;
     bool stopping;
-    bool hurried; /* told to stop twice: nothing is waited for */
+    bool confined; /* in a sandbox that lets no program start */
+    bool hurried;  /* told to stop twice: nothing is waited for */
     int exit_code;
     char reason[ERROR_TEXT_SIZE];
 };
@@ -94,6 +95,8 @@ static int drive_open(struct drive *drive, struct roster *roster, bool terminal,
 {
     const char *listen = roster->program.listen;
     *drive = (struct drive){.roster = roster_hold(roster), .signals = -1, .timer = -1};
+    drive->confined =
+        strcmp(roster->program.sandbox, "off") != 0 && !roster_starts_programs(roster);
     progress_init(&drive->progress, terminal);
     drive->signals = signals_open(error);
     if (drive->signals < 0 || http_client_open(&drive->client, error) < 0 ||
@@ -188,7 +191,12 @@ static void roster_reload(struct drive *drive)
         log_warning("nothing to read again", log_text("reason", "there is no --config"));
     else if (roster_open(&drive->roster->program, &roster, &error) < 0)
         log_error("jobs not read again", log_text("reason", error.text));
-    else
+    else if (drive->confined && roster_starts_programs(roster)) {
+        roster_release(roster);
+        log_error("jobs not read again",
+                  log_text("reason", "an alert command needs a new start: the sandbox lets no "
+                                     "program start"));
+    } else
         roster_change(drive, roster);
 }
 

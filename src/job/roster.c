@@ -240,6 +240,15 @@ const struct roster_job *roster_find(const struct roster *roster, const char *na
     return NULL;
 }
 
+bool roster_starts_programs(const struct roster *roster)
+{
+    for (size_t i = 0; i < roster->count; i++) {
+        if (roster->jobs[i].options->alert_command)
+            return true;
+    }
+    return false;
+}
+
 bool roster_job_is_same(const struct roster_job *one, const struct roster_job *other)
 {
     const struct job_file_job *left = one->source, *right = other->source;

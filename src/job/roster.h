@@ -47,6 +47,9 @@ void roster_release(struct roster *roster);
 /* The job of that name, or NULL. */
 const struct roster_job *roster_find(const struct roster *roster, const char *name);
 
+/* True if a job has an alert command. */
+bool roster_starts_programs(const struct roster *roster);
+
 /* True if both say the same. */
 bool roster_job_is_same(const struct roster_job *one, const struct roster_job *other);
 

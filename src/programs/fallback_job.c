@@ -9,6 +9,8 @@
 #include "job/roster.h"
 #include "job/state.h"
 #include "programs/fallback_job_next.h"
+#include "programs/job_confinement.h"
+#include "sandbox/sandbox.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -37,7 +39,9 @@ static int run_main(const struct job_options *options, struct error *error)
     if (roster_open(options, &roster, error) < 0)
         return -1;
     int result = options->dry_run ? check_dry_run(roster, stdout, error)
-                                  : drive_run(roster, terminal_draws(), error);
+                                  : job_confinement_enter(roster, error);
+    if (result == 0 && !options->dry_run)
+        result = drive_run(roster, terminal_draws(), error);
     roster_release(roster);
     return result;
 }
@@ -110,7 +114,9 @@ int main(int argc, char **argv)
     int result = job_options_read(argc - 1, argv + (argc > 0), &options, &help, &error);
     if (result == 0 && help)
         job_options_print_help();
-    else if (result == 0)
+    else if (result == 0 && !options.core_dumps)
+        result = sandbox_refuse_dumps(&error);
+    if (result == 0 && !help)
         result = word_main(&options, &error);
     if (result < 0)
         return failure_tell(&error);

@@ -12,6 +12,7 @@
 #include "http/listener.h"
 #include "http/server.h"
 #include "programs/drivers.h"
+#include "programs/service_confinement.h"
 #include "runtime/runtime.h"
 
 #include <signal.h>
@@ -190,8 +191,9 @@ static int program_start(struct program *program, struct error *error)
     if (access_open(program, error) < 0)
         return -1;
     if (guard_self_test(error) < 0 || listeners_open(program, error) < 0 ||
-        exposure_check(&program->options, error) < 0 || stores_open(program, error) < 0 ||
-        runtime_start(program, error) < 0)
+        exposure_check(&program->options, error) < 0 ||
+        service_confinement_enter(&program->options, &program->service.sandbox, error) < 0 ||
+        stores_open(program, error) < 0 || runtime_start(program, error) < 0)
         return -1;
     return servers_start(program, error);
 }
@@ -301,7 +303,8 @@ int main(int argc, char **argv)
         return EX_OK;
     }
     log_start(&program.options);
-    if (service_options_settle(&program.options, &error) < 0)
+    if (service_options_settle(&program.options, &error) < 0 ||
+        (!program.options.core_dumps && sandbox_refuse_dumps(&error) < 0))
         return fail(&error);
     sigset_t signals;
     signals_block(&signals);

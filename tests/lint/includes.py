@@ -17,6 +17,7 @@ LAW = {
     "config": ("base",),
     "metrics": ("base",),
     "images": ("config/limits.h",),
+    "sandbox": ("base",),
     "files": ("base", "metrics"),
     "files/local": ("base", "files"),
     "files/s3": ("base", "files"),
@@ -30,12 +31,12 @@ LAW = {
     "runtime": ("base", "fallback", "users", "metrics", FILES, REPOSITORY,
                 "config/limits.h"),
     "http": ("base", "config"),
-    "handlers": ("base", "config", "http", "images", "metrics", "runtime", "users", FILES,
-                 REPOSITORY),
+    "handlers": ("base", "config", "http", "images", "metrics", "runtime", "sandbox", "users",
+                 FILES, REPOSITORY),
     "job": ("base", "config", "http", "metrics/exposition.h"),
     "programs": ("base", "config", "fallback", "files", "files/local", "files/s3", "files/faulty",
                  "handlers", "http", "job", "metrics", "repository", "repository/sqlite",
-                 "repository/postgres", "runtime"),
+                 "repository/postgres", "runtime", "sandbox"),
 }
 
 # In these, each folder is a driver: one that has no row is found.
@@ -46,7 +47,9 @@ HOMES = {
     "curl/": ("files/s3", "http"),
     "expat": ("files/s3",),
     "libpq": ("repository/postgres",),
+    "linux/landlock": ("sandbox",),
     "microhttpd": ("http",),
+    "seccomp": ("sandbox",),
     "sqlite3": ("repository/sqlite",),
     "zlib": ("images",),
 }
