@@ -1,11 +1,11 @@
 #include "files/s3/s3.h"
 
 #include "base/clock.h"
-#include "files/s3/answer.h"
-#include "files/s3/erasing.h"
+#include "base/log.h"
 #include "files/s3/link.h"
 #include "files/s3/renewal.h"
-#include "files/s3/transfer.h"
+#include "files/s3/request.h"
+#include "files/s3/singles.h"
 #include "files/s3/xml.h"
 
 #include <poll.h>
@@ -26,34 +26,7 @@
 /* Keys of one operation that are erased at a time, version by version. */
 #define ERASING_AT_ONCE 32
 
-/*
- * To make an identity is to look, to write and to read back; before a deletion it has to be
- * known whether the bucket keeps versions; everything else is one step.
- */
-enum step { STEP_ONLY, STEP_LOOK, STEP_WRITE, STEP_READ_BACK, STEP_VERSIONING };
-
-/* A FILES_DELETE whose keys are erased version by version, each by a request. */
-struct erasure {
-    size_t next; /* the first key that may be open and has no request yet */
-    size_t requests;
-};
-
-struct request {
-    TAILQ_ENTRY(request) entry;
-    struct files_op *op;
-    enum step step;
-    enum s3_kind kind;
-    struct s3_transfer transfer;
-    struct buffer sent;   /* a body of our own making */
-    struct buffer object; /* the identity as it was read */
-    struct files_identity wanted;
-    bool created;            /* STEP_READ_BACK: our write was taken */
-    struct erasure *erasure; /* NULL: the request is about the operation as a whole */
-    size_t index;            /* of the key that is erased */
-    struct s3_erasing erasing;
-};
-
-TAILQ_HEAD(request_list, request);
+TAILQ_HEAD(request_list, s3_request);
 
 struct s3 {
     struct files_driver driver;
@@ -72,7 +45,7 @@ static struct s3 *s3_of(struct files_driver *driver)
     return (struct s3 *)driver;
 }
 
-static void request_free(struct request *request)
+static void request_free(struct s3_request *request)
 {
     s3_transfer_deinit(&request->transfer);
     buffer_deinit(&request->sent);
@@ -81,9 +54,9 @@ static void request_free(struct request *request)
     free(request);
 }
 
-static struct request *request_new(struct s3 *s3, struct files_op *op)
+static struct s3_request *request_new(struct s3 *s3, struct files_op *op)
 {
-    struct request *request = TAILQ_FIRST(&s3->spare);
+    struct s3_request *request = TAILQ_FIRST(&s3->spare);
     if (request) {
         TAILQ_REMOVE(&s3->spare, request, entry);
     } else {
@@ -101,15 +74,15 @@ static struct request *request_new(struct s3 *s3, struct files_op *op)
     request->wanted = op->identity;
     request->created = false;
     request->erasure = NULL;
-    request->step = op->verb == FILES_IDENTITY_CREATE ? STEP_LOOK : STEP_ONLY;
+    request->step = op->verb == FILES_IDENTITY_CREATE ? S3_STEP_LOOK : S3_STEP_ONLY;
     return request;
 }
 
 /* Gives the request the next key of its erasure; false if all are answered or under way. */
-static bool erasure_take_key(struct request *request)
+static bool erasure_take_key(struct s3_request *request)
 {
     struct files_op *op = request->op;
-    struct erasure *erasure = request->erasure;
+    struct s3_erasure *erasure = request->erasure;
     while (erasure->next < op->count && !files_key_is_open(op, erasure->next))
         erasure->next++;
     if (erasure->next == op->count)
@@ -119,7 +92,7 @@ static bool erasure_take_key(struct request *request)
     return true;
 }
 
-static void request_retire(struct s3 *s3, struct request *request)
+static void request_retire(struct s3 *s3, struct s3_request *request)
 {
     s3_transfer_clear(&request->transfer);
     buffer_deinit(&request->sent);
@@ -129,10 +102,10 @@ static void request_retire(struct s3 *s3, struct request *request)
 }
 
 /* Answers the operation of a request that is in no list any more. */
-static void request_finish(struct s3 *s3, struct request *request)
+static void request_finish(struct s3 *s3, struct s3_request *request)
 {
     struct files_op *op = request->op;
-    struct erasure *erasure = request->erasure;
+    struct s3_erasure *erasure = request->erasure;
     if (erasure) {
         op->answers[request->index] = request->erasing.answer;
         if (erasure_take_key(request)) {
@@ -151,7 +124,7 @@ static void request_finish(struct s3 *s3, struct request *request)
 }
 
 /* Ends the request with an answer of ours. */
-static void request_fail(struct s3 *s3, struct request *request, const char *code,
+static void request_fail(struct s3 *s3, struct s3_request *request, const char *code,
                          const char *text)
 {
     if (request->erasure)
@@ -162,9 +135,9 @@ static void request_fail(struct s3 *s3, struct request *request, const char *cod
 }
 
 /* One more request that takes keys of the erasure; false if none needs one, or no memory. */
-static bool erasure_spread(struct s3 *s3, struct files_op *op, struct erasure *erasure)
+static bool erasure_spread(struct s3 *s3, struct files_op *op, struct s3_erasure *erasure)
 {
-    struct request *request = request_new(s3, op);
+    struct s3_request *request = request_new(s3, op);
     if (!request)
         return false;
     request->erasure = erasure;
@@ -179,10 +152,10 @@ static bool erasure_spread(struct s3 *s3, struct files_op *op, struct erasure *e
 }
 
 /* Erases the open keys of a request, which is in no list, version by version. */
-static void request_scatter(struct s3 *s3, struct request *request)
+static void request_scatter(struct s3 *s3, struct s3_request *request)
 {
     struct files_op *op = request->op;
-    struct erasure *erasure = calloc(1, sizeof *erasure);
+    struct s3_erasure *erasure = calloc(1, sizeof *erasure);
     if (erasure) {
         while (erasure->requests < ERASING_AT_ONCE && erasure_spread(s3, op, erasure))
             continue;
@@ -195,119 +168,33 @@ static void request_scatter(struct s3 *s3, struct request *request)
     request_retire(s3, request);
 }
 
-static void call_fill_put(struct request *request, struct s3_call *call)
-{
-    const struct files_op *op = request->op;
-    request->kind = S3_WRITES;
-    call->method = "PUT";
-    call->key = op->key;
-    call->bytes = op->bytes;
-    call->length = op->length;
-    call->content_type = op->content_type ? op->content_type : "application/octet-stream";
-    call->once = true;
-}
-
-static void call_fill_get(struct request *request, struct s3_call *call, const char *key,
-                          struct buffer *object)
-{
-    request->kind = S3_READS;
-    call->method = "GET";
-    call->key = key;
-    call->object = object;
-}
-
-static int call_fill_identity(struct request *request, struct s3_call *call)
-{
-    if (request->step != STEP_WRITE) {
-        call_fill_get(request, call, FILES_IDENTITY_KEY, &request->object);
-        return 0;
-    }
-    if (files_identity_format(&request->wanted, &request->sent) < 0)
-        return -1;
-    request->kind = S3_WRITES;
-    call->method = "PUT";
-    call->key = FILES_IDENTITY_KEY;
-    call->bytes = request->sent.bytes;
-    call->length = request->sent.length;
-    call->content_type = "application/json";
-    call->once = call->only_new = true;
-    return 0;
-}
-
-/* A lone key gets a request of its own, which says no less and costs less. */
-static int call_fill_delete(struct request *request, struct s3_call *call, const char *prefix)
+/* Deletes the open keys of a request, which is in no list, one by one. */
+static void request_split(struct s3 *s3, struct s3_request *request)
 {
     struct files_op *op = request->op;
-    size_t open = 0;
-    for (size_t i = 0; i < op->count; i++) {
-        if (files_key_is_open(op, i)) {
-            open++;
-            call->key = op->keys[i];
-        }
-    }
-    if (open == 1) {
-        request->kind = S3_DELETES_ONE;
-        call->method = "DELETE";
-        return 0;
-    }
-    static const struct s3_parameter deletion = {.name = "delete", .value = ""};
-    *call->parameters = deletion;
-    call->parameter_count = 1;
-    if (s3_xml_write_delete(op, prefix, &request->sent) < 0)
-        return -1;
-    request->kind = S3_DELETES_ALL;
-    call->method = "POST";
-    call->key = NULL;
-    call->bytes = request->sent.bytes;
-    call->length = request->sent.length;
-    call->content_type = "application/xml";
-    return 0;
-}
-
-static int call_fill(struct request *request, struct s3_call *call, const char *prefix)
-{
-    static const struct s3_parameter versioning = {.name = "versioning", .value = ""};
-    if (request->erasure)
-        return s3_erasing_call(&request->erasing, call, &request->sent);
-    if (request->step == STEP_VERSIONING) {
-        call_fill_get(request, call, NULL, NULL);
-        *call->parameters = versioning;
-        call->parameter_count = 1;
-        return 0;
-    }
-    switch (request->op->verb) {
-    case FILES_PUT:
-        call_fill_put(request, call);
-        return 0;
-    case FILES_GET:
-        call_fill_get(request, call, request->op->key, &request->op->body);
-        return 0;
-    case FILES_DELETE:
-        return call_fill_delete(request, call, prefix);
-    case FILES_IDENTITY_READ:
-    case FILES_IDENTITY_CREATE:
-        return call_fill_identity(request, call);
-    case FILES_LINK:
-        break;
-    }
-    return -1;
+    request_retire(s3, request);
+    s3_singles_start(&s3->driver, op);
 }
 
 /* What has to be known, or done otherwise, before a deletion; true if the request is gone. */
-static bool deletion_divert(struct s3 *s3, struct request *request)
+static bool deletion_divert(struct s3 *s3, struct s3_request *request)
 {
     if (request->op->verb != FILES_DELETE || request->erasure)
         return false;
     bool known = s3->versioning_at && clock_boot_ms() - s3->versioning_at < VERSIONING_FRESH_MS;
-    request->step = known ? STEP_ONLY : STEP_VERSIONING;
-    if (!known || !s3->versioning.keeps)
+    request->step = known ? S3_STEP_ONLY : S3_STEP_VERSIONING;
+    bool single = s3->store.location.single_deletes && request->op->count > 1;
+    if (known && s3->versioning.keeps)
+        request_scatter(s3, request);
+    else if (known && single)
+        request_split(s3, request);
+    else
         return false;
-    request_scatter(s3, request);
     return true;
 }
 
 /* Nobody is asked: the URL is made here, of the credentials that there are now. */
-static void link_answer(struct s3 *s3, struct request *request)
+static void link_answer(struct s3 *s3, struct s3_request *request)
 {
     struct files_op *op = request->op;
     const struct s3_store *store = &s3->store;
@@ -320,14 +207,14 @@ static void link_answer(struct s3 *s3, struct request *request)
 }
 
 /* Sends the request's step; one that cannot be sent is answered. */
-static void request_send(struct s3 *s3, struct request *request)
+static void request_send(struct s3 *s3, struct s3_request *request)
 {
     struct files_op *op = request->op;
-    struct s3_parameter parameters[S3_ERASING_PARAMETERS];
+    struct s3_parameter parameters[S3_REQUEST_PARAMETERS];
     int64_t left_ms = op->deadline_ms - clock_boot_ms();
     struct s3_call call = {.parameters = parameters, .timeout_ms = left_ms};
-    bool begun =
-        request->erasure || (request->step > STEP_LOOK && request->step < STEP_VERSIONING);
+    bool begun = request->erasure ||
+                 (request->step > S3_STEP_LOOK && request->step < S3_STEP_VERSIONING);
     if (left_ms <= 0)
         request_fail(s3, request, begun ? FILES_CODE_TIMEOUT : FILES_CODE_NOT_SENT,
                      "the deadline passed before it was sent");
@@ -335,7 +222,7 @@ static void request_send(struct s3 *s3, struct request *request)
         return;
     else if (op->verb == FILES_LINK)
         link_answer(s3, request);
-    else if (call_fill(request, &call, s3->store.location.prefix) < 0 ||
+    else if (s3_request_fill(request, &call, s3->store.location.prefix) < 0 ||
              s3_transfer_prepare(&request->transfer, &s3->store, &call) < 0 ||
              curl_easy_setopt(request->transfer.easy, CURLOPT_PRIVATE, request) != CURLE_OK ||
              curl_multi_add_handle(s3->multi, request->transfer.easy) != CURLM_OK)
@@ -346,7 +233,7 @@ static void request_send(struct s3 *s3, struct request *request)
     }
 }
 
-static void address_note(struct s3 *s3, struct request *request)
+static void address_note(struct s3 *s3, struct s3_request *request)
 {
     const char *ip = NULL;
     long port = 0;
@@ -361,52 +248,12 @@ static void address_note(struct s3 *s3, struct request *request)
     memcpy(s3->address, address, sizeof address);
 }
 
-static void identity_take(struct request *request)
-{
-    struct files_op *op = request->op;
-    if (files_answer_is_ok(&op->answer) &&
-        files_identity_parse(request->object.bytes, request->object.length, &op->identity) < 0)
-        files_answer_set(&op->answer, op->answer.status, FILES_CODE_MALFORMED,
-                         "the identity object is not one");
-}
-
-/* The next step of making an identity; STEP_ONLY when there is none. */
-static enum step identity_advance(struct request *request)
-{
-    struct files_answer *answer = &request->op->answer;
-    bool ok = files_answer_is_ok(answer);
-    switch (request->step) {
-    case STEP_LOOK:
-        /* Looked for first: a store that does not know If-None-Match would overwrite it. */
-        if (answer->status == 404 &&
-            (!answer->code[0] || strcmp(answer->code, "NoSuchKey") == 0))
-            return STEP_WRITE;
-        if (ok)
-            files_answer_set(answer, 412, NULL, NULL);
-        break;
-    case STEP_WRITE:
-        request->created = ok;
-        if (ok || answer->status == 412)
-            return STEP_READ_BACK;
-        break;
-    case STEP_READ_BACK:
-        if (ok && !(request->created &&
-                    files_identity_equals(&request->wanted, &request->op->identity)))
-            files_answer_set(answer, 412, NULL, NULL);
-        break;
-    case STEP_ONLY:
-    case STEP_VERSIONING:
-        break;
-    }
-    return STEP_ONLY;
-}
-
 /*
  * Does the bucket keep versions? Who may not ask, and a service that does not know the
  * question, goes on: the answer to a plain DELETE tells of the marker that it laid. False if
  * there is no answer yet; the operation has it then.
  */
-static bool versioning_take(struct s3 *s3, struct request *request)
+static bool versioning_take(struct s3 *s3, struct s3_request *request)
 {
     struct files_answer *answer = &request->op->answer;
     const struct buffer *body = &request->transfer.received;
@@ -445,8 +292,19 @@ static void credentials_doubt(struct s3 *s3, const struct files_answer *answer)
         s3_renewal_hasten(s3->renewal, clock_boot_ms());
 }
 
+/* The store has no bulk delete: it is not asked for one again. */
+static void batch_give_up(struct s3 *s3, struct s3_request *request)
+{
+    struct files_op *op = request->op;
+    log_info("the store has no bulk delete: objects are deleted one by one",
+             log_number("status", op->answer.status), log_text("error", op->answer.code));
+    s3->store.location.single_deletes = true;
+    op->answer = (struct files_answer){0};
+    request_split(s3, request);
+}
+
 /* What follows in the same operation; true if the request goes on, or others in its place. */
-static bool request_go_on(struct s3 *s3, struct request *request, CURLcode result)
+static bool request_go_on(struct s3 *s3, struct s3_request *request, CURLcode result)
 {
     struct files_op *op = request->op;
     if (request->erasure) {
@@ -457,10 +315,14 @@ static bool request_go_on(struct s3 *s3, struct request *request, CURLcode resul
         request_send(s3, request);
         return true;
     }
-    if (request->step == STEP_VERSIONING) {
+    if (request->step == S3_STEP_VERSIONING) {
         if (!versioning_take(s3, request))
             return false;
         request_send(s3, request);
+        return true;
+    }
+    if (request->kind == S3_DELETES_ALL && s3_singles_are_needed(&op->answer)) {
+        batch_give_up(s3, request);
         return true;
     }
     if (op->verb == FILES_DELETE) {
@@ -471,9 +333,9 @@ static bool request_go_on(struct s3 *s3, struct request *request, CURLcode resul
     }
     bool is_identity = op->verb == FILES_IDENTITY_READ || op->verb == FILES_IDENTITY_CREATE;
     if (is_identity && request->kind == S3_READS)
-        identity_take(request);
-    request->step = identity_advance(request);
-    if (request->step == STEP_ONLY)
+        s3_request_take_identity(request);
+    request->step = s3_request_advance(request);
+    if (request->step == S3_STEP_ONLY)
         return false;
     buffer_deinit(&request->object);
     request_send(s3, request);
@@ -481,7 +343,7 @@ static bool request_go_on(struct s3 *s3, struct request *request, CURLcode resul
 }
 
 /* Reads the answer of a transfer that ended; goes on with what follows or answers. */
-static void request_complete(struct s3 *s3, struct request *request, CURLcode result)
+static void request_complete(struct s3 *s3, struct s3_request *request, CURLcode result)
 {
     if (!request->erasure)
         s3_answer_read(request->op, request->kind, &request->transfer, result,
@@ -498,7 +360,7 @@ static void request_complete(struct s3 *s3, struct request *request, CURLcode re
 /* Nobody will say who we are, for now. */
 static void waiting_refuse(struct s3 *s3, const struct files_answer *why)
 {
-    struct request *request;
+    struct s3_request *request;
     while ((request = TAILQ_FIRST(&s3->waiting))) {
         TAILQ_REMOVE(&s3->waiting, request, entry);
         *(request->erasure ? &request->erasing.answer : &request->op->answer) = *why;
@@ -514,7 +376,7 @@ static void waiting_send(struct s3 *s3)
         waiting_refuse(s3, &why);
     while (state == S3_RENEWAL_READY && s3->active_count < S3_CONNECTIONS_MAX &&
            !TAILQ_EMPTY(&s3->waiting)) {
-        struct request *request = TAILQ_FIRST(&s3->waiting);
+        struct s3_request *request = TAILQ_FIRST(&s3->waiting);
         TAILQ_REMOVE(&s3->waiting, request, entry);
         request_send(s3, request);
     }
@@ -525,7 +387,7 @@ static void s3_start(struct files_driver *driver, struct files_op *op)
     struct s3 *s3 = s3_of(driver);
     if (!files_op_begin(op))
         return;
-    struct request *request = request_new(s3, op);
+    struct s3_request *request = request_new(s3, op);
     if (!request) {
         files_op_fail(op, 0, FILES_CODE_NO_MEMORY, "no memory for the request");
         return;
@@ -539,7 +401,7 @@ static void completed_take(struct s3 *s3)
     CURLMsg *message;
     int left;
     while ((message = curl_multi_info_read(s3->multi, &left))) {
-        struct request *request = NULL;
+        struct s3_request *request = NULL;
         CURLcode result = message->data.result;
         if (message->msg != CURLMSG_DONE ||
             s3_renewal_take(s3->renewal, message->easy_handle, result))
@@ -552,7 +414,7 @@ static void completed_take(struct s3 *s3)
 /* The earliest deadline of what waits, renewal included; `latest` if that is earlier. */
 static int64_t waiting_until(const struct s3 *s3, int64_t latest)
 {
-    const struct request *request;
+    const struct s3_request *request;
     int64_t due = s3_renewal_due(s3->renewal);
     if (due < latest)
         latest = due;
@@ -568,9 +430,9 @@ static int64_t waiting_until(const struct s3 *s3, int64_t latest)
 static void waiting_expire(struct s3 *s3)
 {
     int64_t now = clock_boot_ms();
-    struct request *request = TAILQ_FIRST(&s3->waiting);
+    struct s3_request *request = TAILQ_FIRST(&s3->waiting);
     while (request) {
-        struct request *next = TAILQ_NEXT(request, entry);
+        struct s3_request *next = TAILQ_NEXT(request, entry);
         if (request->op->deadline_ms <= now) {
             TAILQ_REMOVE(&s3->waiting, request, entry);
             request_send(s3, request);
@@ -583,9 +445,9 @@ static void waiting_expire(struct s3 *s3)
 static void active_expire(struct s3 *s3)
 {
     int64_t now = clock_boot_ms();
-    struct request *request = TAILQ_FIRST(&s3->active);
+    struct s3_request *request = TAILQ_FIRST(&s3->active);
     while (request) {
-        struct request *next = TAILQ_NEXT(request, entry);
+        struct s3_request *next = TAILQ_NEXT(request, entry);
         if (request->op->deadline_ms < now)
             request_complete(s3, request, CURLE_OPERATION_TIMEDOUT);
         request = next;
@@ -616,7 +478,7 @@ static void s3_wake(struct files_driver *driver)
 
 static void list_break_off(struct s3 *s3, struct request_list *list)
 {
-    struct request *request;
+    struct s3_request *request;
     while ((request = TAILQ_FIRST(list))) {
         TAILQ_REMOVE(list, request, entry);
         if (list == &s3->active)
@@ -628,7 +490,7 @@ static void list_break_off(struct s3 *s3, struct request_list *list)
 static void s3_close(struct files_driver *driver)
 {
     struct s3 *s3 = s3_of(driver);
-    struct request *request;
+    struct s3_request *request;
     list_break_off(s3, &s3->active);
     list_break_off(s3, &s3->waiting);
     while ((request = TAILQ_FIRST(&s3->spare))) {

@@ -224,6 +224,82 @@ static void supabase_takes_no_word_for_quiet(void **state)
     assert_null(strstr(server.requests[0], "Quiet"));
 }
 
+/* Deletes three keys twice at a store that answers the first batch with `refusal`. */
+static void check_no_bulk_delete(const char *refusal)
+{
+    const char *gone = reply("204 No Content", "", "");
+    const struct server_reply replies[] = {
+        {KEEPS_NO_VERSIONS, SERVER_KEEP},
+        {refusal, SERVER_KEEP},
+        {gone, SERVER_KEEP},
+        {reply("404 Not Found", "", ""), SERVER_KEEP},
+        {gone, SERVER_KEEP},
+        {gone, SERVER_KEEP},
+        {gone, SERVER_KEEP},
+        {reply("503 Slow Down", "Retry-After: 3\r\n", "<Error><Code>SlowDown</Code></Error>"),
+         SERVER_KEEP}};
+    struct files_op op = {
+        .verb = FILES_DELETE, .keys = keys, .answers = answers, .count = KEYS};
+    store_open(replies, 8);
+    run(&op, PATIENCE);
+    size_t absent = 0;
+    for (size_t i = 0; i < KEYS; i++) {
+        absent += answers[i].status == 404;
+        assert_answer(&answers[i], answers[i].status == 404 ? 404 : 204, "");
+    }
+    assert_int_equal(absent, 1);
+    run(&op, PATIENCE);
+    store_close();
+    /* Each key has its own truth, and the call as a whole the worst of them. */
+    size_t refused = 0;
+    for (size_t i = 0; i < KEYS; i++)
+        refused += strcmp(answers[i].code, "SlowDown") == 0;
+    assert_int_equal(refused, 1);
+    assert_answer(&op.answer, 503, "SlowDown");
+    assert_int_equal(op.answer.retry_after_ms, 3000);
+    assert_int_equal(server.request_count, 8);
+    assert_non_null(strstr(server.requests[1], "POST /bucket?delete= "));
+    for (size_t i = 2; i < 8; i++)
+        assert_memory_equal(server.requests[i], "DELETE /bucket/pre/avatars/", 27);
+}
+
+static void who_has_no_bulk_delete_is_asked_once(void **state)
+{
+    (void)state;
+    /* Google, as it was for years: github.com/minio/mc/issues/2398 */
+    check_no_bulk_delete(
+        reply("400 Bad Request", "",
+              "<?xml version='1.0' encoding='UTF-8'?><Error><Code>InvalidArgument</Code>"
+              "<Message>Invalid argument.</Message><Details>Cannot create buckets using a POST."
+              "</Details></Error>"));
+    /* Google, later: github.com/supabase/storage/issues/898 */
+    check_no_bulk_delete(reply(
+        "400 Bad Request", "",
+        "<Error><Code>NotImplemented</Code><Message>A header or query you provided requested a "
+        "function that is not implemented.</Message></Error>"));
+    /* HTTP's own words: RFC 9110, sections 15.5.6 and 15.6.2 */
+    check_no_bulk_delete(reply("405 Method Not Allowed", "", ""));
+    check_no_bulk_delete(reply("501 Not Implemented", "", ""));
+}
+
+static void bulk_deletes_can_be_forbidden(void **state)
+{
+    (void)state;
+    const char *gone = reply("204 No Content", "", "");
+    const struct server_reply replies[] = {{KEEPS_NO_VERSIONS, SERVER_KEEP},
+                                           {gone, SERVER_KEEP},
+                                           {gone, SERVER_KEEP},
+                                           {gone, SERVER_KEEP}};
+    struct files_op op = {
+        .verb = FILES_DELETE, .keys = keys, .answers = answers, .count = KEYS};
+    store_open_at("127.0.0.1", "&bulk-delete=off", replies, 4);
+    run(&op, PATIENCE);
+    store_close();
+    assert_all(204, "");
+    assert_int_equal(server.request_count, 4);
+    assert_non_null(strstr(server.requests[1], "DELETE /bucket/pre/avatars/"));
+}
+
 /* A proxy or a captive portal in between speaks no S3 at all. */
 static void who_speaks_html_is_not_believed(void **state)
 {
@@ -252,6 +328,8 @@ int main(void)
         cmocka_unit_test(r2_refuses_headers_that_it_does_not_know),
         cmocka_unit_test(riak_adds_errors_of_nobody),
         cmocka_unit_test(supabase_takes_no_word_for_quiet),
+        cmocka_unit_test(who_has_no_bulk_delete_is_asked_once),
+        cmocka_unit_test(bulk_deletes_can_be_forbidden),
         cmocka_unit_test(who_speaks_html_is_not_believed),
     };
     return cmocka_run_group_tests_name("files: S3 as it is answered", tests, NULL, NULL);

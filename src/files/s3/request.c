@@ -1,0 +1,143 @@
+#include "files/s3/request.h"
+
+#include "files/s3/xml.h"
+
+#include <string.h>
+
+static void call_fill_put(struct s3_request *request, struct s3_call *call)
+{
+    const struct files_op *op = request->op;
+    request->kind = S3_WRITES;
+    call->method = "PUT";
+    call->key = op->key;
+    call->bytes = op->bytes;
+    call->length = op->length;
+    call->content_type = op->content_type ? op->content_type : "application/octet-stream";
+    call->once = true;
+}
+
+static void call_fill_get(struct s3_request *request, struct s3_call *call, const char *key,
+                          struct buffer *object)
+{
+    request->kind = S3_READS;
+    call->method = "GET";
+    call->key = key;
+    call->object = object;
+}
+
+static int call_fill_identity(struct s3_request *request, struct s3_call *call)
+{
+    if (request->step != S3_STEP_WRITE) {
+        call_fill_get(request, call, FILES_IDENTITY_KEY, &request->object);
+        return 0;
+    }
+    if (files_identity_format(&request->wanted, &request->sent) < 0)
+        return -1;
+    request->kind = S3_WRITES;
+    call->method = "PUT";
+    call->key = FILES_IDENTITY_KEY;
+    call->bytes = request->sent.bytes;
+    call->length = request->sent.length;
+    call->content_type = "application/json";
+    call->once = call->only_new = true;
+    return 0;
+}
+
+/* A lone key gets a request of its own, which says no less and costs less. */
+static int call_fill_delete(struct s3_request *request, struct s3_call *call,
+                            const char *prefix)
+{
+    struct files_op *op = request->op;
+    size_t open = 0;
+    for (size_t i = 0; i < op->count; i++) {
+        if (files_key_is_open(op, i)) {
+            open++;
+            call->key = op->keys[i];
+        }
+    }
+    if (open == 1) {
+        request->kind = S3_DELETES_ONE;
+        call->method = "DELETE";
+        return 0;
+    }
+    static const struct s3_parameter deletion = {.name = "delete", .value = ""};
+    *call->parameters = deletion;
+    call->parameter_count = 1;
+    if (s3_xml_write_delete(op, prefix, &request->sent) < 0)
+        return -1;
+    request->kind = S3_DELETES_ALL;
+    call->method = "POST";
+    call->key = NULL;
+    call->bytes = request->sent.bytes;
+    call->length = request->sent.length;
+    call->content_type = "application/xml";
+    return 0;
+}
+
+int s3_request_fill(struct s3_request *request, struct s3_call *call, const char *prefix)
+{
+    static const struct s3_parameter versioning = {.name = "versioning", .value = ""};
+    if (request->erasure)
+        return s3_erasing_call(&request->erasing, call, &request->sent);
+    if (request->step == S3_STEP_VERSIONING) {
+        call_fill_get(request, call, NULL, NULL);
+        *call->parameters = versioning;
+        call->parameter_count = 1;
+        return 0;
+    }
+    switch (request->op->verb) {
+    case FILES_PUT:
+        call_fill_put(request, call);
+        return 0;
+    case FILES_GET:
+        call_fill_get(request, call, request->op->key, &request->op->body);
+        return 0;
+    case FILES_DELETE:
+        return call_fill_delete(request, call, prefix);
+    case FILES_IDENTITY_READ:
+    case FILES_IDENTITY_CREATE:
+        return call_fill_identity(request, call);
+    case FILES_LINK:
+        break;
+    }
+    return -1;
+}
+
+void s3_request_take_identity(struct s3_request *request)
+{
+    struct files_op *op = request->op;
+    if (files_answer_is_ok(&op->answer) &&
+        files_identity_parse(request->object.bytes, request->object.length, &op->identity) < 0)
+        files_answer_set(&op->answer, op->answer.status, FILES_CODE_MALFORMED,
+                         "the identity object is not one");
+}
+
+enum s3_step s3_request_advance(struct s3_request *request)
+{
+    struct files_answer *answer = &request->op->answer;
+    bool ok = files_answer_is_ok(answer);
+    switch (request->step) {
+    case S3_STEP_LOOK:
+        /* Looked for first: a store that does not know If-None-Match would overwrite it. */
+        if (answer->status == 404 &&
+            (!answer->code[0] || strcmp(answer->code, "NoSuchKey") == 0))
+            return S3_STEP_WRITE;
+        if (ok)
+            files_answer_set(answer, 412, NULL, NULL);
+        break;
+    case S3_STEP_WRITE:
+        request->created = ok;
+        if (ok || answer->status == 412)
+            return S3_STEP_READ_BACK;
+        break;
+    case S3_STEP_READ_BACK:
+        if (ok && !(request->created &&
+                    files_identity_equals(&request->wanted, &request->op->identity)))
+            files_answer_set(answer, 412, NULL, NULL);
+        break;
+    case S3_STEP_ONLY:
+    case S3_STEP_VERSIONING:
+        break;
+    }
+    return S3_STEP_ONLY;
+}
