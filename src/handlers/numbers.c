@@ -46,12 +46,18 @@ void numbers_read(struct service *service, struct numbers *ret_numbers)
     ret_numbers->in_vain = atomic_load(&service->sweeps_in_vain);
 }
 
-void numbers_sample(struct service *service)
+bool numbers_point(struct service *service, struct trend_point *ret_point)
 {
     struct backlog backlog;
+    bool known = backlog_read(service, &backlog);
+    *ret_point = point_now(&backlog);
+    return known;
+}
+
+void numbers_sample(struct service *service)
+{
+    struct trend_point point;
     /* An hour with a hole in it tells more than one with a backlog of 0 that was none. */
-    if (!backlog_read(service, &backlog))
-        return;
-    struct trend_point point = point_now(&backlog);
-    trend_add(&service->trend, &point);
+    if (numbers_point(service, &point))
+        trend_add(&service->trend, &point);
 }

@@ -20,6 +20,9 @@ struct numbers {
 
 void numbers_read(struct service *service, struct numbers *ret_numbers);
 
+/* The present, as a point of the trend. False if the database cannot be read. */
+bool numbers_point(struct service *service, struct trend_point *ret_point);
+
 /* Adds a point to the trend: called every TREND_STEP_MS, by one thread. */
 void numbers_sample(struct service *service);
 

@@ -5,6 +5,7 @@
 #include "handlers/fallback.h"
 #include "handlers/health.h"
 #include "handlers/new_user.h"
+#include "handlers/page.h"
 #include "handlers/scrape.h"
 #include "handlers/service.h"
 #include "handlers/status.h"
@@ -47,7 +48,10 @@ size_t routes_private(const struct service *service, struct route routes[static 
         {"POST", "/api/deletions/retry", deletions_retry, .body_limit = JSON},
         {"GET", "/api/status", status_get},
         {"GET", "/api/status/history", status_history_get},
+        {"GET", "/api/receipts/{id}", erasures_get},
         {"GET", "/metrics", scrape_get},
+        {"GET", "/", page_get, .open = true},
+        {"GET", "/web/{name}", page_file_get, .open = true},
     };
     static_assert(sizeof table / sizeof *table <= ROUTES_MAX, "too many routes");
     memcpy(routes, table, sizeof table);

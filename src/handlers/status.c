@@ -68,12 +68,13 @@ static json_t *point_encode(const struct trend_point *point)
 void status_history_get(struct request *request)
 {
     struct service *service = request_context(request);
-    struct trend_point *points = calloc(TREND_POINTS, sizeof *points);
+    struct trend_point *points = calloc(TREND_POINTS + 1, sizeof *points);
     if (!points) {
         request_reply_error(request, 500, "out of memory; try again");
         return;
     }
     size_t count = trend_copy(&service->trend, points);
+    count += numbers_point(service, &points[count]);
     json_t *rows = json_array();
     for (size_t i = 0; i < count; i++)
         json_array_append_new(rows, point_encode(&points[i]));

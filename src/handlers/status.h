@@ -8,7 +8,7 @@
 
 void status_get(struct request *request);
 
-/* The last hour: GET /api/status/history. */
+/* The last hour, and the present: GET /api/status/history. */
 void status_history_get(struct request *request);
 
 #endif

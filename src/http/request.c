@@ -154,6 +154,14 @@ void request_reply_bytes(struct request *request, int status, void *bytes, size_
     request_reply_response(request, status, response);
 }
 
+void request_reply_constant(struct request *request, int status, const void *bytes,
+                            size_t length)
+{
+    request_reply_response(
+        request, status,
+        MHD_create_response_from_buffer(length, (void *)bytes, MHD_RESPMEM_PERSISTENT));
+}
+
 void request_reply_empty(struct request *request, int status)
 {
     request_reply_response(request, status,

@@ -80,6 +80,10 @@ void request_reply_unavailable(struct request *request, const char *reason);
 /* Bytes that were allocated; takes them. */
 void request_reply_bytes(struct request *request, int status, void *bytes, size_t length);
 
+/* Bytes that stay as they are for ever. */
+void request_reply_constant(struct request *request, int status, const void *bytes,
+                            size_t length);
+
 /* No body. */
 void request_reply_empty(struct request *request, int status);
 

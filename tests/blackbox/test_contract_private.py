@@ -65,7 +65,6 @@ def test_health_needs_no_token(lazy):
     assert lazy.private.get("/api/health").json == {"message": "I'm Alive"}
 
 
-@pytest.mark.xfail(strict=True, reason="the page is not built yet")
 def test_the_page_needs_no_token(lazy):
     lazy.private.token = None
     page = lazy.private.get("/")

@@ -1,0 +1,31 @@
+"""What there is to see: deletions of every kind."""
+
+
+def leave_pending(users, count):
+    made = [users.create_with_avatar()["id"] for _ in range(count)]
+    for user_id in made:
+        assert users.delete(user_id).status == 202
+    return made
+
+
+def leave_external(users, count):
+    """Deletions of objects that nobody has: they succeed."""
+    for number in range(count):
+        key = f"elsewhere/{number:04}"
+        assert users.private.post("/api/deletions", {"key": key}).status == 202
+
+
+def rows(users, **query):
+    return users.private.get("/api/deletions", **query).data["items"]
+
+
+def leave_one_of_each(users, s3d):
+    """One blocked deletion, one that failed, one that was not tried."""
+    leave_pending(users, 2)
+    blocked, failed = [row["key"] for row in rows(users)]
+    s3d.fault(f"key-error,key={blocked},code=AccessDenied,status=403")
+    s3d.fault(f"key-error,key={failed},code=InternalError,status=500")
+    users.sweep()
+    leave_pending(users, 1)
+    (fresh,) = [row["key"] for row in rows(users) if row["key"] not in (blocked, failed)]
+    return blocked, failed, fresh
