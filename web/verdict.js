@@ -116,7 +116,7 @@ export function showWarnings(status) {
       + `${duration(lateAfterSeconds)} or more. Is it running?`]);
   }
   if (sweepsWithoutEffect) {
-    warnings.push(["warn", `The Fallback Job works without effect: its last ${count(sweepsWithoutEffect, "sweep")} `
+    warnings.push(["warn", `The Fallback Job works without effect: its last ${sweepsWithoutEffect === 1 ? "sweep" : `${sweepsWithoutEffect} sweeps`} `
       + "finished nothing, and work is left."]);
   }
   const list = element("warnings");

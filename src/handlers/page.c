@@ -22,9 +22,6 @@ static const struct page_file *file_find(const char *name)
 
 static void file_reply(struct request *request, const struct page_file *file)
 {
-    request_set_header(request, "Content-Security-Policy", policy);
-    request_set_header(request, "X-Content-Type-Options", "nosniff");
-    request_set_header(request, "Referrer-Policy", "no-referrer");
     /* Asked for again each time, so that an update shows; unchanged, it is 304. */
     request_set_header(request, "Cache-Control", "no-cache");
     request_set_header(request, "ETag", file->tag);
@@ -33,6 +30,9 @@ static void file_reply(struct request *request, const struct page_file *file)
         request_reply_empty(request, 304);
         return;
     }
+    request_set_header(request, "Content-Security-Policy", policy);
+    request_set_header(request, "X-Content-Type-Options", "nosniff");
+    request_set_header(request, "Referrer-Policy", "no-referrer");
     request_set_header(request, "Content-Type", file->type);
     request_reply_constant(request, 200, file->bytes, file->length);
 }

@@ -73,6 +73,20 @@ def test_the_page_needs_no_token(lazy):
     assert "Set-Cookie" not in page.headers
 
 
+@pytest.mark.parametrize("name, kind", [
+    ("page.js", "text/javascript"), ("page.css", "text/css"), ("icon.svg", "image/svg+xml"),
+    ("index.html", "text/html"), ("chart.js.licence.txt", "text/plain")])
+def test_nor_do_its_files_which_are_sent_once(lazy, name, kind):
+    lazy.private.token = None
+    for path in [f"/web/{name}", "/"]:
+        first = lazy.private.get(path)
+        assert first.status == 200 and len(first.body) > 100
+        again = lazy.private.get(path, headers={"If-None-Match": first.headers["ETag"]})
+        assert (again.status, again.body) == (304, b"")
+    assert lazy.private.get(f"/web/{name}").headers["Content-Type"].startswith(kind)
+    assert lazy.private.get(f"/web/{name}x").status == 404
+
+
 @pytest.mark.parametrize("method, path", [
     ("GET", "/api/users"), ("POST", "/api/users"),
     ("GET", "/api/users/01900000-0000-7000-8000-000000000000"),
@@ -198,6 +212,18 @@ def test_with_the_breaker_open_a_sweep_sends_one_probe_and_ends(service, s3d):
     s3d.clear()
     users.wait_for(lambda: users.sweep()[-1]["remaining"] == 0)
     assert s3d.count("avatars/") == 0
+
+
+# Receipts.
+
+def test_a_receipt_is_the_one_that_the_public_sees(lazy):
+    (ada,) = leave_pending(lazy, 1)
+    assert lazy.private.get(f"/api/receipts/{ada}").data == lazy.receipt(ada).data
+    lazy.sweep()
+    receipt = lazy.private.get(f"/api/receipts/{ada}")
+    assert receipt.data["state"] == "deleted" and receipt.data == lazy.receipt(ada).data
+    for nobody in (lazy.create()["id"], "01900000-0000-7000-8000-000000000000", "x"):
+        assert lazy.private.get(f"/api/receipts/{nobody}").status == 404
 
 
 # Deletions.

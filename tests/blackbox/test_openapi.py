@@ -17,7 +17,7 @@ from support import contract, images, programs
 from support.client import Answer, Client
 from support.contract import document
 
-NOBODY = "01900000-0000-7000-8000-000000000000"
+NOBODY = contract.NOBODY
 OPERATIONS = document.operations
 LISTENERS = [(operation, listener) for operation in OPERATIONS for listener in operation.servers]
 
@@ -27,7 +27,7 @@ def names(pairs):
 
 
 def target(operation):
-    return operation.path.replace("{id}", NOBODY)
+    return operation.target()
 
 
 def client(users, listener):
@@ -60,10 +60,8 @@ def test_the_program_has_the_routes_that_are_documented_and_no_others():
 def test_every_path_answers_another_method_with_those_that_are_documented(service):
     """What Allow says is compared wherever a 405 is seen."""
     users = service()
-    for listener, paths in document.paths.items():
-        for path in paths:
-            answer = client(users, listener).call("PATCH", path.replace("{id}", NOBODY))
-            assert answer.status == 405
+    for operation, listener in LISTENERS:
+        assert client(users, listener).call("PATCH", operation.target()).status == 405
 
 
 def test_head_says_what_get_says_without_the_body(service):
@@ -75,7 +73,7 @@ def test_head_says_what_get_says_without_the_body(service):
         if operation.method != "GET":
             continue
         for user_id in (ada, NOBODY):
-            path = operation.path.replace("{id}", user_id)
+            path = operation.target(user_id)
             get, head = (client(users, listener).call(method, path) for method in ("GET", "HEAD"))
             kept = [{name: value for name, value in answer.headers.items()
                      if name not in ("Date", "Content-Length")} for answer in (get, head)]
@@ -251,7 +249,7 @@ class Story:
                 options["headers"] = {**given, **options.get("headers", {})}
             self.told += given.values()
         answer = client(self.users, operation.servers[0]).call(
-            operation.method, operation.path.replace("{id}", self.id), **options)
+            operation.method, operation.target(self.id), **options)
         assert answer.status == code, answer
         matching = [example for example in examples_of(operation.responses[str(code)]["content"])
                     if lasting(example) == lasting(answer.json)]

@@ -40,17 +40,6 @@ def test_it_is_of_this_service_alone(lazy, browser):
     assert all(name.startswith(f"http://127.0.0.1:{lazy.private_port}/") for name in origins)
 
 
-def test_its_files_are_cached_until_they_change(lazy):
-    lazy.private.token = None
-    for name in ("page.js", "page.css", "chart.js", "icon.svg", "chart.js.licence.txt"):
-        first = lazy.private.get(f"/web/{name}")
-        assert first.status == 200 and len(first.body) > 100
-        again = lazy.private.get(f"/web/{name}", headers={"If-None-Match": first.headers["ETag"]})
-        assert (again.status, again.body) == (304, b"")
-    for name in ("nothing.js", "..%2Ftoken", "", "index.html/"):
-        assert lazy.private.get(f"/web/{name}").status in (400, 401, 404)
-
-
 def test_it_is_not_on_the_public_listener(lazy):
     assert lazy.public.get("/").status == lazy.public.get("/web/page.js").status == 404
 

@@ -18,6 +18,7 @@ DOCUMENT = pathlib.Path(__file__).resolve().parents[2] / "api" / "openapi.yaml"
 # What the HTTP library adds to every reply, whatever it is.
 OF_THE_LIBRARY = {"connection", "content-length", "content-type", "date", "transfer-encoding"}
 HTML = "text/html"
+NOBODY = "01900000-0000-7000-8000-000000000000"
 
 
 class Violation(AssertionError):
@@ -58,6 +59,10 @@ class Operation:
     @property
     def name(self):
         return f"{self.method} {self.path}"
+
+    def target(self, user_id=NOBODY):
+        """The path as it is asked for, of a user or of a file that is there."""
+        return self.path.replace("{id}", user_id).replace("{name}", "page.js")
 
 
 class Document:
