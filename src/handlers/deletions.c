@@ -1,5 +1,6 @@
 #include "handlers/deletions.h"
 
+#include "handlers/fields.h"
 #include "handlers/service.h"
 
 #include <stdio.h>
@@ -109,19 +110,46 @@ static struct repository_op *op_new(struct request *request, enum repository_ver
     return op;
 }
 
-/* The text of member `name`, NULL if there is none; false, with a reply, if it is no text. */
-static bool text_read(struct request *request, const json_t *object, const char *name,
-                      size_t size, const char **ret_text)
+/* What the bodies of both routes hold. */
+struct deletion_body {
+    char key[OBJECT_KEY_SIZE];
+    char state[sizeof "blocked"];
+    char error_class[ERROR_CLASS_SIZE];
+};
+
+static bool text_is_there(const char *text)
 {
-    const json_t *value = json_object_get(object, name);
-    *ret_text = json_string_value(value);
-    if (!value || (*ret_text && **ret_text && strlen(*ret_text) < size))
-        return true;
-    char message[80];
-    snprintf(message, sizeof message, "must be a text of 1 to %zu bytes", size - 1);
-    request_reply_fields(request, json_pack("[{s:s, s:s}]", "field", name, "message", message));
-    return false;
+    return *text;
 }
+
+static bool state_holds(const char *text)
+{
+    int state;
+    return state_parse(text, &state);
+}
+
+static const struct field added_fields[] = {
+    {"key", FIELD_TEXT(struct deletion_body, key), true, OBJECT_KEY_SIZE - 1,
+     files_key_is_valid,
+     "1 to 512 printable ASCII characters, without empty, \".\" or \"..\" parts between the "
+     "slashes"},
+};
+
+static const struct field retried_fields[] = {
+    {"key", FIELD_TEXT(struct deletion_body, key), false, OBJECT_KEY_SIZE - 1, text_is_there,
+     "a text of 1 to 512 bytes"},
+    {"state", FIELD_TEXT(struct deletion_body, state), false, sizeof "blocked", state_holds,
+     "pending or blocked"},
+    {"errorClass", FIELD_TEXT(struct deletion_body, error_class), false, ERROR_CLASS_SIZE - 1,
+     text_is_there, "a text of 1 to 47 bytes"},
+};
+
+static const struct fields added = {.table = added_fields,
+                                    .count = sizeof added_fields / sizeof *added_fields,
+                                    .resource = "a deletion"};
+static const struct fields retried = {.table = retried_fields,
+                                      .count = sizeof retried_fields / sizeof *retried_fields,
+                                      .resource = "a retry"};
 
 static void deletions_post_end(struct request *request)
 {
@@ -138,27 +166,16 @@ static void deletions_post_end(struct request *request)
 
 static bool key_read(struct request *request, const json_t *object, struct repository_op *op)
 {
-    const char *key;
-    if (!text_read(request, object, "key", sizeof op->key, &key))
+    struct deletion_body body = {0};
+    if (!fields_admit(request, fields_decode(&added, object, &body)))
         return false;
-    if (!key || json_object_size(object) != 1) {
-        request_reply_error(request, 400, "send exactly {\"key\": \"…\"}");
-        return false;
-    }
-    if (!files_key_is_valid(key)) {
-        request_reply_fields(
-            request, json_pack("[{s:s, s:s}]", "field", "key", "message",
-                               "must be 1 to 512 printable ASCII characters, without empty, "
-                               "\".\" or \"..\" parts between the slashes"));
-        return false;
-    }
-    if (files_key_is_ours(key)) {
+    if (files_key_is_ours(body.key)) {
         request_reply_error(request, 409,
                             "keys like this one are the service's own: only it "
                             "knows when they are not needed");
         return false;
     }
-    memcpy(op->key, key, strlen(key) + 1);
+    memcpy(op->key, body.key, sizeof op->key);
     return true;
 }
 
@@ -193,24 +210,33 @@ static void deletions_retry_end(struct request *request)
     request_reply_data(request, 202, json_pack("{s:I}", "matched", (json_int_t)op->matched));
 }
 
+/* One of the fields, whatever it holds, and no more. */
+static bool one_is_given(const json_t *object)
+{
+    size_t given = 0;
+    for (size_t i = 0; i < retried.count; i++) {
+        const json_t *value = json_object_get(object, retried.table[i].name);
+        given += value && !json_is_null(value);
+    }
+    return given == 1;
+}
+
 static bool filter_read(struct request *request, const json_t *object, struct repository_op *op)
 {
-    const char *key, *state, *class;
-    if (!text_read(request, object, "key", sizeof op->key, &key) ||
-        !text_read(request, object, "state", 16, &state) ||
-        !text_read(request, object, "errorClass", sizeof op->error_class, &class))
-        return false;
-    if (json_object_size(object) != 1 || !(key || state || class)) {
-        request_reply_error(request, 400, "send exactly one of key, state and errorClass");
-        return false;
+    struct deletion_body body = {0};
+    json_t *faults = fields_decode(&retried, object, &body);
+    if (faults && !one_is_given(object) &&
+        fields_add_fault(faults, "key", "is needed, or state, or errorClass: ",
+                         "exactly one of the three") < 0) {
+        json_decref(faults);
+        faults = NULL;
     }
-    if (state && !state_parse(state, &op->filter_state)) {
-        request_reply_fields(request, json_pack("[{s:s, s:s}]", "field", "state", "message",
-                                                "must be pending or blocked"));
+    if (!fields_admit(request, faults))
         return false;
-    }
-    snprintf(op->key, sizeof op->key, "%s", key ? key : "");
-    snprintf(op->error_class, sizeof op->error_class, "%s", class ? class : "");
+    if (*body.state)
+        state_parse(body.state, &op->filter_state);
+    memcpy(op->key, body.key, sizeof op->key);
+    memcpy(op->error_class, body.error_class, sizeof op->error_class);
     return true;
 }
 

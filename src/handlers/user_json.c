@@ -1,10 +1,10 @@
 #include "handlers/user_json.h"
 
+#include "handlers/fields.h"
 #include "handlers/service.h"
 #include "users/user.h"
 
 #include <stdio.h>
-#include <string.h>
 
 json_t *user_json_encode_avatar(const struct user *user)
 {
@@ -28,72 +28,23 @@ json_t *user_json_encode(const struct user *user)
         service_time(user->created_at), "updatedAt", service_time(user->updated_at));
 }
 
-static bool field_is_ours(const char *name)
-{
-    static const char *const names[] = {"id", "avatar", "createdAt", "updatedAt"};
-    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
-        if (strcmp(names[i], name) == 0)
-            return true;
-    }
-    return false;
-}
-
-static int fault_add(json_t *faults, const char *field, const char *what, const char *rule)
-{
-    char message[200];
-    snprintf(message, sizeof message, "%s%s", what, rule);
-    return json_array_append_new(faults,
-                                 json_pack("{s:s, s:s}", "field", field, "message", message));
-}
-
-static int field_decode(const struct user_field *field, const json_t *value, struct user *user,
-                        json_t *faults)
-{
-    if (!value || (json_is_null(value) && !field->required))
-        return field->required && !value
-                   ? fault_add(faults, field->name, "is required: ", field->rule)
-                   : 0;
-    const char *text = json_string_value(value);
-    const char *rule = text ? user_field_check(field, text) : field->rule;
-    if (!text || rule)
-        return fault_add(faults, field->name, "must be ", rule);
-    memcpy((char *)user + field->offset, text, strlen(text) + 1);
-    return 0;
-}
+/* What the service itself sets may be written back, and is ignored. */
+static const char *const fields_of_ours[] = {"id", "avatar", "createdAt", "updatedAt", NULL};
 
 json_t *user_json_decode(const json_t *object, struct user *user)
 {
-    json_t *faults = json_array();
-    int failed = faults ? 0 : -1;
-    for (size_t i = 0; i < user_fields_count && !failed; i++)
-        failed = field_decode(&user_fields[i], json_object_get(object, user_fields[i].name),
-                              user, faults);
-    const char *name;
-    json_t *value;
-    json_object_foreach((json_t *)object, name, value)
-    {
-        if (!failed && !user_field_find(name) && !field_is_ours(name))
-            failed = fault_add(faults, name, "is not a field of a user", "");
-    }
-    if (!failed)
-        return faults;
-    json_decref(faults);
-    return NULL;
+    const struct fields fields = {.table = user_fields,
+                                  .count = user_fields_count,
+                                  .ignored = fields_of_ours,
+                                  .resource = "a user"};
+    return fields_decode(&fields, object, user);
 }
 
 bool user_json_admit(struct request *request, json_t *object, struct user *user)
 {
     json_t *faults = user_json_decode(object, user);
     json_decref(object);
-    if (faults && json_array_size(faults) == 0) {
-        json_decref(faults);
-        return true;
-    }
-    if (faults)
-        request_reply_fields(request, faults);
-    else
-        request_reply_error(request, 500, "out of memory; try again");
-    return false;
+    return fields_admit(request, faults);
 }
 
 void user_format_tag(const struct user *user, char ret_tag[static USER_TAG_SIZE])

@@ -4,19 +4,46 @@
 #include <stdio.h>
 #include <string.h>
 
-/* local@domain: one "@", no blanks or control bytes, a domain with a dot inside (RFC 5321 is
- * wider). */
+/* A control character of Unicode (Cc): C0, DEL, or C1, which has two bytes in UTF-8. */
+static bool is_control(const char *at)
+{
+    unsigned char byte = (unsigned char)*at;
+    return byte < ' ' || byte == 0x7f || (byte == 0xc2 && (unsigned char)at[1] < 0xa0);
+}
+
+/* Words with single dots between them; `longest` of a word. Blanks and quotes have no place. */
+static bool dotted_holds(const char *text, size_t length, size_t longest, const char *others)
+{
+    size_t word = 0;
+    for (size_t i = 0; i < length; i++) {
+        unsigned char byte = (unsigned char)text[i];
+        if (byte == '.' && word == 0)
+            return false;
+        word = byte == '.' ? 0 : word + 1;
+        if (word > longest || is_control(text + i) ||
+            (byte < 0x80 && byte != '.' && !isalnum(byte) && !strchr(others, byte)))
+            return false;
+    }
+    return word > 0;
+}
+
+/* Names of hosts: at least two, without a hyphen at an end of one (RFC 1123, section 2.1). */
+static bool domain_holds(const char *text)
+{
+    return dotted_holds(text, strlen(text), 63, "-") && strchr(text, '.') && *text != '-' &&
+           text[strlen(text) - 1] != '-' && !strstr(text, ".-") && !strstr(text, "-.");
+}
+
+/*
+ * local@domain (RFC 5321, section 4.1.2) without quoted local parts and addresses of machines;
+ * what is not ASCII is taken in both (RFC 6531).
+ */
 static bool email_holds(const char *text)
 {
     const char *at = strchr(text, '@');
-    if (!at || at == text || at - text > 64 || strchr(at + 1, '@'))
-        return false;
-    for (const char *c = text; *c; c++) {
-        if ((unsigned char)*c <= ' ' || *c == 0x7f || strchr("<>()[],;:\\\"", *c))
-            return false;
-    }
-    const char *domain = at + 1, *dot = strchr(domain, '.');
-    return dot && dot != domain && domain[strlen(domain) - 1] != '.' && !strstr(domain, "..");
+    return at && at - text <= 64 &&
+           dotted_holds(text, (size_t)(at - text), 64, "!#$%&'*+-/=?^_`{|}~") &&
+           domain_holds(at + 1);
 }
 
 static bool country_holds(const char *text)
@@ -93,53 +120,26 @@ static bool name_holds(const char *text)
 {
     bool visible = false;
     for (const char *c = text; *c; c++) {
-        if ((unsigned char)*c < ' ' || *c == 0x7f)
+        if (is_control(c))
             return false;
         visible |= *c != ' ';
     }
     return visible;
 }
 
-#define TEXT_MEMBER(member) offsetof(struct user, member), sizeof((struct user *)0)->member
-
-const struct user_field user_fields[] = {
-    {"firstName", TEXT_MEMBER(first_name), true, 100, name_holds,
+const struct field user_fields[] = {
+    {"firstName", FIELD_TEXT(struct user, first_name), true, 100, name_holds,
      "a text of 1 to 100 characters without control characters"},
-    {"lastName", TEXT_MEMBER(last_name), true, 100, name_holds,
+    {"lastName", FIELD_TEXT(struct user, last_name), true, 100, name_holds,
      "a text of 1 to 100 characters without control characters"},
-    {"userName", TEXT_MEMBER(user_name), true, 100, name_holds,
+    {"userName", FIELD_TEXT(struct user, user_name), true, 100, name_holds,
      "a text of 1 to 100 characters without control characters"},
-    {"email", TEXT_MEMBER(email), true, 254, email_holds,
+    {"email", FIELD_TEXT(struct user, email), true, 254, email_holds,
      "an e-mail address such as ada@example.org, 254 characters at most"},
-    {"countryId", TEXT_MEMBER(country_id), false, 2, country_holds,
+    {"countryId", FIELD_TEXT(struct user, country_id), false, 2, country_holds,
      "a country's two-letter code in capitals (ISO 3166-1), such as PT"},
-    {"birthDate", TEXT_MEMBER(birth_date), false, 32, birth_date_holds,
+    {"birthDate", FIELD_TEXT(struct user, birth_date), false, 32, birth_date_holds,
      "a date such as 1990-12-31, or a date-time at midnight UTC (RFC 3339)"},
 };
 
 const size_t user_fields_count = sizeof user_fields / sizeof *user_fields;
-
-const struct user_field *user_field_find(const char *name)
-{
-    for (size_t i = 0; i < user_fields_count; i++) {
-        if (strcmp(user_fields[i].name, name) == 0)
-            return &user_fields[i];
-    }
-    return NULL;
-}
-
-static size_t characters_count(const char *text)
-{
-    size_t count = 0;
-    for (; *text; text++)
-        count += ((unsigned char)*text & 0xc0) != 0x80;
-    return count;
-}
-
-const char *user_field_check(const struct user_field *field, const char *text)
-{
-    bool holds = strlen(text) < field->size &&
-                 characters_count(text) <= field->characters_max &&
-                 (!field->holds || field->holds(text));
-    return holds ? NULL : field->rule;
-}

@@ -21,6 +21,16 @@ HTML = "text/html"
 NOBODY = "01900000-0000-7000-8000-000000000000"
 
 
+def pattern_faults(_, expression, value, __):
+    """As in ECMA 262, where `$` is the end and never what stands before a last line feed."""
+    if isinstance(value, str) and not re.search(re.sub(r"\$$", r"\\Z", expression), value):
+        yield jsonschema.ValidationError(f"{value!r} does not match {expression}")
+
+
+Validator = jsonschema.validators.extend(jsonschema.Draft202012Validator,
+                                         {"pattern": pattern_faults})
+
+
 class Violation(AssertionError):
     """What was answered is not what the document says."""
 
@@ -112,7 +122,7 @@ class Document:
         """What is wrong with a value, as texts."""
         validator = self.validators.get(id(schema))
         if not validator:
-            validator = jsonschema.Draft202012Validator(schema)
+            validator = Validator(schema)
             self.validators[id(schema)] = validator
         return [f"{'/'.join(map(str, error.absolute_path)) or 'it'}: {error.message[:300]}"
                 for error in validator.iter_errors(value)]
