@@ -114,12 +114,15 @@ static void image_set_headers(struct request *request, const struct avatar *avat
     request_set_header(request, "Accept-Ranges", "bytes");
 }
 
-/* Part of the image, as the Range header asks; whole if the image is not the one it was. */
+/*
+ * Part of the image, as the Range header asks; whole if the image is not the one it was, and to
+ * HEAD, for which ranges mean nothing (RFC 9110, section 14.2).
+ */
 static enum range_verdict range_read(struct request *request, const char *tag, size_t length,
                                      size_t *ret_first, size_t *ret_last)
 {
     const char *same = request_header(request, "If-Range");
-    if (same && strcmp(same, tag) != 0)
+    if ((same && strcmp(same, tag) != 0) || strcmp(request_method(request), "GET") != 0)
         return RANGE_WHOLE;
     return condition_read_range(request_header(request, "Range"), length, ret_first, ret_last);
 }

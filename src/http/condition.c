@@ -3,6 +3,7 @@
 #include <ctype.h>
 #include <stdint.h>
 #include <string.h>
+#include <strings.h>
 
 bool condition_lists_tag(const char *header, const char *tag, bool weak)
 {
@@ -44,7 +45,7 @@ static bool position_read(const char **at, size_t *ret_position)
 enum range_verdict condition_read_range(const char *header, size_t length, size_t *ret_first,
                                         size_t *ret_last)
 {
-    if (!header || strncmp(header, "bytes=", 6) != 0)
+    if (!header || strncasecmp(header, "bytes=", 6) != 0)
         return RANGE_WHOLE;
     const char *at = header + 6;
     size_t first = 0, last = SIZE_MAX;

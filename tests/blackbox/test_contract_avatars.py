@@ -187,6 +187,36 @@ def test_parts_are_served(users, ada, content_type):
     assert answer.headers["Content-Range"] == f"bytes */{len(image)}"
 
 
+@pytest.mark.parametrize("wanted", [
+    "bytes=5-2", "bytes=", "bytes=-", "bytes=a-b", "bytes=0-1,3-4", "bytes 0-1", "lines=0-1",
+    "bytes=0-1x", "bytes= 0-1"])
+def test_a_range_that_is_none_gets_the_whole_image(users, ada, wanted):
+    image = images.png()
+    users.put_avatar(ada, image)
+    answer = users.public.get(f"/api/users/{ada}/avatar", headers={"Range": wanted})
+    assert answer.status == 200 and answer.body == image
+
+
+def test_a_range_holds_for_the_image_it_was_meant_for(users, ada):
+    image = images.png()
+    users.put_avatar(ada, image)
+    path, etag = f"/api/users/{ada}/avatar", users.avatar(ada).headers["ETag"]
+    for same, code in ((etag, 206), (f"W/{etag}", 200), ('"0"', 200)):
+        headers = {"Range": "Bytes=0-9", "If-Range": same}
+        assert users.public.get(path, headers=headers).status == code
+    unchanged = users.public.get(path, headers={"Range": "bytes=0-9", "If-None-Match": etag})
+    assert unchanged.status == 304
+
+
+def test_head_of_an_image_knows_no_ranges(users, ada):
+    image = images.png()
+    users.put_avatar(ada, image)
+    for wanted in ("bytes=0-9", f"bytes={len(image)}-"):
+        answer = users.public.call("HEAD", f"/api/users/{ada}/avatar", headers={"Range": wanted})
+        assert answer.status == 200
+        assert int(answer.headers["Content-Length"]) == len(image)
+
+
 def test_who_has_the_image_is_told_so(users, ada):
     users.put_avatar(ada, images.png())
     etag = users.avatar(ada).headers["ETag"]

@@ -1,7 +1,10 @@
 """Users over the public listener: what is answered to what is asked."""
 import concurrent.futures
+import hashlib
 import json
 import re
+import sqlite3
+import threading
 
 import pytest
 
@@ -176,6 +179,46 @@ def test_a_repeat_after_the_erasure_is_404_and_creates_nobody(users):
     assert users.public.get("/api/users").data["items"] == []
 
 
+@pytest.mark.parametrize("key", ["", " ", "a b", "x" * 256, "schl\u00fcssel"])
+def test_a_key_that_is_none_is_400(users, key):
+    answer = users.public.post("/api/users", person(), headers={"Idempotency-Key": key})
+    assert_error(answer, 400, "BadRequest")
+    assert users.public.get("/api/users").data["items"] == []
+
+
+def test_a_repeat_may_be_written_otherwise(users):
+    sent, key = person(), {"Idempotency-Key": "x" * 255}
+    image = images.png()
+
+    def create(user, boundary):
+        body, headers = multipart(user, image, boundary=boundary)
+        return users.public.call("POST", "/api/users", body, {**headers, **key})
+
+    first = create(sent, "one")
+    again = create(dict(reversed(sent.items())), "two")
+    assert first.status == again.status == 201 and first.data == again.data
+    # The same user without the image, or with another one, is another request.
+    assert_error(users.public.post("/api/users", sent, headers=key), 422, "Unprocessable")
+    image = images.png()
+    assert_error(create(sent, "one"), 422, "Unprocessable")
+    assert len(users.objects()) == 1
+
+
+def test_nothing_personal_is_kept_for_a_repeat(users, agrees):
+    sent = person(firstName="Unmistakable", email="unmistakable@example.org")
+    key = {"Idempotency-Key": "sign-up-of-unmistakable"}
+    made = users.public.post("/api/users", sent, headers=key).data
+    users.public.post("/api/users", sent, headers=key)
+    assert users.delete(made["id"]).status == 200
+    assert_error(users.public.post("/api/users", sent, headers=key), 404, "NotFound")
+    users.stop()
+    kept = users.copy_of_database(users.folder / "kept")
+    words = "\n".join(sqlite3.connect(kept).iterdump())
+    assert made["id"] in words
+    assert "nmistakable" not in words and b"nmistakable" not in kept.read_bytes()
+    assert hashlib.sha256(key["Idempotency-Key"].encode()).hexdigest() not in words.lower()
+
+
 def test_a_repeat_is_known_after_a_restart(users):
     sent, key = person(), {"Idempotency-Key": "once"}
     made = users.public.post("/api/users", sent, headers=key).data
@@ -238,6 +281,58 @@ def test_pages_hold_everybody_once(users):
         if cursor is None:
             break
     assert pages == 3 and sorted(seen) == sorted(made)
+
+
+def walk(users, limit):
+    """All pages, one after another: the ids as they came."""
+    client, seen, cursor = users.client(), [], None
+    while True:
+        page = client.get("/api/users", limit=limit, cursor=cursor).data
+        seen += [item["id"] for item in page["items"]]
+        cursor = page["next"]
+        if cursor is None:
+            client.close()
+            return seen
+
+
+def test_a_walk_meets_who_stays_once_while_others_come_and_go(users):
+    staying, going = [], []
+    for _ in range(40):
+        staying.append(users.create()["id"])
+        going.append(users.create()["id"])
+    walked = threading.Event()
+
+    def come(client):
+        came = 0
+        while not walked.is_set():
+            users.create(client=client)
+            came += 1
+        return came
+
+    def go(client):
+        for user_id in going:
+            assert client.delete(f"/api/users/{user_id}").status == 200
+
+    with concurrent.futures.ThreadPoolExecutor() as others:
+        coming, leaving = others.submit(come, users.client()), others.submit(go, users.client())
+        walks = [walk(users, 7) for _ in range(10)]
+        leaving.result()
+        walks.append(walk(users, 7))
+        walked.set()
+        assert coming.result() > 0
+    for seen in walks:
+        assert seen == sorted(set(seen))
+        assert [user_id for user_id in seen if user_id in staying] == staying
+    assert not set(going) & set(walks[-1])
+
+
+def test_a_walk_goes_on_when_the_user_at_its_cursor_is_gone(users):
+    made = [users.create()["id"] for _ in range(4)]
+    cursor = users.public.get("/api/users", limit=2).data["next"]
+    for user_id in made[:3]:
+        users.delete(user_id)
+    page = users.public.get("/api/users", limit=2, cursor=cursor).data
+    assert [item["id"] for item in page["items"]] == made[3:] and page["next"] is None
 
 
 def test_a_full_last_page_has_no_next(users):
