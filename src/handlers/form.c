@@ -13,7 +13,8 @@ bool form_is_sent(const struct request *request)
 {
     static const char form[] = "multipart/form-data";
     const char *type = request_header(request, "Content-Type");
-    return type && strncasecmp(type, form, sizeof form - 1) == 0;
+    return type && strncasecmp(type, form, sizeof form - 1) == 0 &&
+           strchr("; \t", type[sizeof form - 1]);
 }
 
 /* The library calls with each piece of a part; `offset` 0 begins one. */
@@ -26,9 +27,10 @@ static enum MHD_Result piece_take(void *data, enum MHD_ValueKind kind, const cha
     (void)file;
     (void)type;
     struct form *form = data;
-    bool is_user = strcmp(name, "user") == 0;
+    /* A part without a name has none here either. */
+    bool is_user = name && strcmp(name, "user") == 0;
     bool *seen = is_user ? &form->has_user : &form->has_avatar;
-    if (!is_user && strcmp(name, "avatar") != 0)
+    if (!name || (!is_user && strcmp(name, "avatar") != 0))
         form->fault = "the form has a part that is neither \"user\" nor \"avatar\"";
     else if (offset == 0 && *seen && length > 0)
         form->fault = "the form has a part twice";
