@@ -1,6 +1,7 @@
 #include "handlers/new_user.h"
 
 #include "config/limits.h"
+#include "handlers/fields.h"
 #include "handlers/form.h"
 #include "handlers/upload.h"
 #include "handlers/user_json.h"
@@ -99,9 +100,16 @@ static void new_user_end(struct request *request)
     }
 }
 
+/* Beside the faults of the user, that of its image. Returns 0, or -1 without memory. */
+static int avatar_add_fault(const struct form *form, json_t *faults)
+{
+    return form->has_avatar ? upload_add_fault((unsigned char *)form->avatar.bytes,
+                                               form->avatar.length, faults)
+                            : 0;
+}
+
 static bool user_read(struct request *request, struct new_user *state)
 {
-    struct user *user = &state->run.flow.op.user;
     json_t *object;
     if (state->is_form) {
         if (!form_read(request, state->service->avatar_limit, &state->form))
@@ -111,7 +119,15 @@ static bool user_read(struct request *request, struct new_user *state)
     } else {
         object = service_read_object(request);
     }
-    return object && user_json_admit(request, object, user);
+    if (!object)
+        return false;
+    json_t *faults = user_json_decode(object, &state->run.flow.op.user);
+    json_decref(object);
+    if (faults && json_array_size(faults) && avatar_add_fault(&state->form, faults) < 0) {
+        json_decref(faults);
+        faults = NULL;
+    }
+    return fields_admit(request, faults);
 }
 
 /* HMAC-SHA256 (RFC 2104) keyed with the database's secret, in hexadecimal. */

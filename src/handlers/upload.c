@@ -1,6 +1,7 @@
 #include "handlers/upload.h"
 
 #include "config/limits.h"
+#include "handlers/fields.h"
 #include "images/image.h"
 
 #include <openssl/evp.h>
@@ -92,4 +93,19 @@ bool upload_clean(struct request *request, unsigned char *bytes, size_t length,
         return avatar_describe(request, bytes, length, &image, avatar);
     image_refuse(request, verdict, &image);
     return false;
+}
+
+int upload_add_fault(unsigned char *bytes, size_t length, json_t *faults)
+{
+    struct image image;
+    switch (image_clean(bytes, &length, &image)) {
+    case IMAGE_CLEAN:
+        return 0;
+    case IMAGE_UNKNOWN:
+        return fields_add_fault(faults, "avatar", "must be ", "a PNG, JPEG, WebP or GIF");
+    case IMAGE_NO_MEMORY:
+        return -1;
+    default:
+        return fields_add_fault(faults, "avatar", "the image ", image.fault);
+    }
 }

@@ -24,4 +24,10 @@ void upload_leave(struct service *service);
 bool upload_clean(struct request *request, unsigned char *bytes, size_t length,
                   struct avatar *avatar, char ret_sent[SHA256_TEXT_SIZE]);
 
+/*
+ * Adds to the faults of a form (handlers/fields.h) what is wrong with its image, if anything
+ * is; the image is spoilt. Returns 0, or -1 without memory.
+ */
+int upload_add_fault(unsigned char *bytes, size_t length, json_t *faults);
+
 #endif

@@ -114,7 +114,7 @@ def test_a_part_over_its_limit_is_413(service, agrees):
 
 
 def test_all_that_is_wrong_in_a_form_is_told_at_once(users, agrees):
-    for image, message in ((b"<svg/>", "PNG, JPEG, WebP or GIF"), (images.png()[:40], "damaged")):
+    for image, message in ((b"<svg/>", "PNG, JPEG, WebP or GIF"), (images.png()[:40], "cut short")):
         answer = send(users, user(email="x", nickname="A") + avatar(image) + END)
         assert answer.status == 422
         assert [entry["field"] for entry in answer.json["fields"]] == ["email", "nickname",
