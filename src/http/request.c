@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Seconds after which a refusal for want of room is worth another try. */
+/* Seconds after which a refusal for want of room or memory is worth another try. */
 #define RETRY_AFTER_S "1"
 
 void *request_context(const struct request *request)
@@ -188,12 +188,14 @@ void request_reply_json(struct request *request, int status, json_t *body)
     request_set_header(request, "Cache-Control", "no-store");
     char *text = body ? json_dumps(body, JSON_COMPACT) : NULL;
     json_decref(body);
-    if (text)
+    if (text) {
         request_reply_bytes(request, status, text, strlen(text));
-    else
-        request_reply_response(request, 500,
-                               MHD_create_response_from_buffer(sizeof no_memory - 1, no_memory,
-                                                               MHD_RESPMEM_PERSISTENT));
+        return;
+    }
+    request_set_header(request, "Retry-After", RETRY_AFTER_S);
+    request_reply_response(request, 500,
+                           MHD_create_response_from_buffer(sizeof no_memory - 1, no_memory,
+                                                           MHD_RESPMEM_PERSISTENT));
 }
 
 void request_reply_data(struct request *request, int status, json_t *data)
@@ -245,6 +247,8 @@ void request_reply_error(struct request *request, int status, const char *format
     /* What a message quotes of the caller may be no UTF-8, or be cut inside a character. */
     if (!text)
         text = json_string("the request is malformed");
+    if (status == 500)
+        request_set_header(request, "Retry-After", RETRY_AFTER_S);
     request_reply_json(request, status,
                        json_pack("{s:s, s:o}", "status", status_name(status), "message", text));
 }

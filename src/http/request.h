@@ -67,7 +67,8 @@ void request_reply_data(struct request *request, int status, json_t *data);
 /* The whole body as it is; takes `body`. */
 void request_reply_json(struct request *request, int status, json_t *body);
 
-/* {"status":"BadRequest","message":…} with the name that goes with `status`. */
+/* {"status":"BadRequest","message":…} with the name that goes with `status`; 500 has
+ * Retry-After. */
 void request_reply_error(struct request *request, int status, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
