@@ -24,7 +24,8 @@ struct request {
     int refused_with; /* a bad credential's answer, perhaps after a while; 0: none */
     const char *method;
     void *context;
-    atomic_size_t *suspended; /* the server's count */
+    atomic_size_t *under_way; /* the server's count */
+    bool counted;             /* in it: from the first suspension until the reply is out */
     const struct route *route;
     char *parameters[REQUEST_PARAMETERS_MAX]; /* owned */
     struct buffer body;
@@ -42,5 +43,8 @@ struct request {
     bool replied;
     enum MHD_Result queued; /* what queueing the reply said */
 };
+
+/* Counts a request that others work on as under way until it is completed. */
+void request_count(struct request *request);
 
 #endif

@@ -97,18 +97,23 @@ void *request_state(const struct request *request)
     return request->state;
 }
 
+void request_count(struct request *request)
+{
+    if (!request->counted)
+        atomic_fetch_add(request->under_way, 1);
+    request->counted = true;
+}
+
 void request_suspend(struct request *request, request_handler *next)
 {
     request->next = next;
-    atomic_fetch_add(request->suspended, 1);
+    request_count(request);
     MHD_suspend_connection(request->connection);
 }
 
 void request_resume(struct request *request)
 {
-    atomic_size_t *suspended = request->suspended;
     MHD_resume_connection(request->connection);
-    atomic_fetch_sub(suspended, 1);
 }
 
 void request_set_header(struct request *request, const char *name, const char *value)

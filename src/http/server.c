@@ -18,13 +18,15 @@ struct server {
     struct MHD_Daemon *daemon;
     struct delay *delay; /* of those without a good credential; NULL: nobody needs one */
     int quiesced_socket; /* -1: the daemon still accepts, and owns it */
-    atomic_size_t suspended;
+    atomic_size_t under_way;
 };
 
 static void request_free(struct request *request)
 {
     if (request->release)
         request->release(request->state);
+    if (request->counted)
+        atomic_fetch_sub(request->under_way, 1);
     for (size_t i = 0; i < REQUEST_PARAMETERS_MAX; i++)
         free(request->parameters[i]);
     buffer_deinit(&request->body);
@@ -129,7 +131,7 @@ static void *request_announce(void *data, const char *target, struct MHD_Connect
         return NULL;
     request->connection = connection;
     request->context = server->options.context;
-    request->suspended = &server->suspended;
+    request->under_way = &server->under_way;
     guard_look_at_target(target, &request->target);
     return request;
 }
@@ -320,9 +322,9 @@ void server_quiesce(struct server *server)
     listener_shut(server->quiesced_socket);
 }
 
-size_t server_suspended(const struct server *server)
+size_t server_under_way(const struct server *server)
 {
-    return atomic_load(&server->suspended);
+    return atomic_load(&server->under_way);
 }
 
 void server_close(struct server *server)

@@ -51,10 +51,10 @@ int server_open(const struct server_options *options, struct server **ret_server
 /* No new connection is accepted from here on. NULL is allowed. */
 void server_quiesce(struct server *server);
 
-/* Requests that are suspended now. */
-size_t server_suspended(const struct server *server);
+/* Requests that were suspended, and whose replies are not out yet. */
+size_t server_under_way(const struct server *server);
 
-/* Ends all connections; none may be suspended. NULL is allowed. */
+/* Ends all connections; no request may be suspended. NULL is allowed. */
 void server_close(struct server *server);
 
 #endif

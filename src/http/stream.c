@@ -17,7 +17,6 @@
 struct stream {
     pthread_mutex_t lock;
     struct MHD_Connection *connection;
-    atomic_size_t *suspended;
     struct buffer waiting;
     size_t sent; /* of `waiting` */
     bool asleep; /* the connection is suspended */
@@ -38,7 +37,6 @@ static void stream_awaken(struct stream *stream)
         return;
     stream->asleep = false;
     MHD_resume_connection(stream->connection);
-    atomic_fetch_sub(stream->suspended, 1);
 }
 
 static ssize_t stream_read(void *data, uint64_t position, char *bytes, size_t size)
@@ -57,7 +55,6 @@ static ssize_t stream_read(void *data, uint64_t position, char *bytes, size_t si
         result = MHD_CONTENT_READER_END_OF_STREAM;
     } else {
         stream->asleep = true;
-        atomic_fetch_add(stream->suspended, 1);
         MHD_suspend_connection(stream->connection);
     }
     if (stream->sent == stream->waiting.length) {
@@ -91,7 +88,7 @@ struct stream *stream_begin(struct request *request, const char *content_type)
         return NULL;
     }
     stream->connection = request->connection;
-    stream->suspended = request->suspended;
+    request_count(request);
     buffer_init(&stream->waiting, STREAM_BYTES_MAX);
     struct MHD_Response *response = MHD_create_response_from_callback(
         MHD_SIZE_UNKNOWN, STREAM_BLOCK_SIZE, stream_read, stream, stream_close);

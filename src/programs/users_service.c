@@ -209,8 +209,8 @@ static void requests_drain(struct program *program)
     server_quiesce(program->private_server);
     runtime_quiesce(program->service.runtime);
     int64_t until = clock_boot_ms() + program->options.stop_timeout;
-    while (server_suspended(program->public_server) +
-           server_suspended(program->private_server)) {
+    while (server_under_way(program->public_server) +
+           server_under_way(program->private_server)) {
         if (clock_boot_ms() > until) {
             log_warning("requests did not end in time and are cut off");
             _exit(EX_OK);
