@@ -34,6 +34,9 @@ run_meson() {
     mv "$build/meson-logs/$label"*.json "$results/$label.meson"
 }
 
+# How many of a suite's tests run at once, where pytest is told to (-n): most of them wait.
+spread=4
+
 # Runs pytest on the programs in `build`.
 run_pytest() {
     local label=$1
@@ -80,7 +83,7 @@ sanitizers_are_silent() {
 # What every sanitizer is run on: the tests in C, a pass over the programs, and a kill run.
 run_sanitized() {
     run_meson tests --no-suite ceph --no-suite postgres --timeout-multiplier 5
-    run_pytest programs tests/blackbox --ignore tests/blackbox/test_kills.py \
+    run_pytest programs -n "$spread" tests/blackbox --ignore tests/blackbox/test_kills.py \
         --ignore-glob '*/test_job_*.py' -k 'not ceph'
     KILLS=20 run_pytest kills tests/blackbox/test_kills.py
     check "no sanitizer has found anything" sanitizers_are_silent
