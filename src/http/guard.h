@@ -8,6 +8,10 @@
  * where the buffer does, at a page (but for skipped lines of a page's size in all). That rests
  * on how this version lays its buffer out, so guard_self_test tries it at start, and fails
  * closed.
+ *
+ * Two faults leave the very bytes that a good head leaves, and pass: a NUL before a bare line
+ * feed, and a colon before one in place of the empty line. So no proxy that passes either on
+ * may stand in front of the service; those that refuse NULs and nameless headers do not.
  */
 #ifndef HTTP_GUARD_H
 #define HTTP_GUARD_H

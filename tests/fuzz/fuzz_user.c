@@ -1,0 +1,39 @@
+/* A user as JSON: what is taken is written, and taken again, as it was. */
+#include "fuzz.h"
+
+#include "handlers/service.h"
+#include "handlers/user_json.h"
+#include "http/exchange.h"
+#include "users/user.h"
+
+static bool user_take(const uint8_t *bytes, size_t length, struct user *user)
+{
+    /* Its replies go nowhere. */
+    struct request *request = calloc(1, sizeof *request);
+    if (!request)
+        abort();
+    json_t *object = service_parse_object(request, bytes, length);
+    bool taken = object && user_json_admit(request, object, user);
+    FUZZ_HOLDS(taken != request->replied);
+    free(request);
+    return taken;
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t length)
+{
+    struct user user = {0}, again = {0};
+    if (!user_take(bytes, length, &user))
+        return 0;
+    json_t *encoded = user_json_encode(&user);
+    char *text = json_dumps(encoded, JSON_COMPACT);
+    FUZZ_HOLDS(text);
+    FUZZ_HOLDS(user_take((const uint8_t *)text, strlen(text), &again));
+    for (size_t i = 0; i < user_fields_count; i++) {
+        const struct user_field *field = &user_fields[i];
+        FUZZ_HOLDS(strcmp((char *)&user + field->offset, (char *)&again + field->offset) == 0);
+        FUZZ_HOLDS(strlen((char *)&user + field->offset) < field->size);
+    }
+    free(text);
+    json_decref(encoded);
+    return 0;
+}
