@@ -29,7 +29,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t length)
     FUZZ_HOLDS(text);
     FUZZ_HOLDS(user_take((const uint8_t *)text, strlen(text), &again));
     for (size_t i = 0; i < user_fields_count; i++) {
-        const struct user_field *field = &user_fields[i];
+        const struct field *field = &user_fields[i];
         FUZZ_HOLDS(strcmp((char *)&user + field->offset, (char *)&again + field->offset) == 0);
         FUZZ_HOLDS(strlen((char *)&user + field->offset) < field->size);
     }
