@@ -69,6 +69,9 @@ static bool op_is_sound(struct files_op *op)
         return files_key_is_valid(op->key);
     case FILES_DELETE:
         return op_keys_begin(op) > 0;
+    case FILES_LIST:
+        return strlen(op->key) < FILES_KEY_SIZE;
+    case FILES_VERSIONING:
     case FILES_IDENTITY_READ:
         return true;
     case FILES_IDENTITY_CREATE:
@@ -81,7 +84,8 @@ static bool op_is_sound(struct files_op *op)
 bool files_op_begin(struct files_op *op)
 {
     op->answer = (struct files_answer){0};
-    op->address_changed = false;
+    op->address_changed = op->one_by_one = op->more = false;
+    op->keeps_versions = op->mfa_delete = false;
     if (!op_is_sound(op))
         files_op_fail(op, 400, FILES_CODE_BAD_KEY, "no key or id given is valid");
     else if (clock_boot_ms() >= op->deadline_ms)

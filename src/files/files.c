@@ -35,6 +35,8 @@ static void call_count(const struct files_op *op)
     static const char *const verbs[] = {[FILES_PUT] = "put",
                                         [FILES_GET] = "get",
                                         [FILES_DELETE] = "delete",
+                                        [FILES_LIST] = "list",
+                                        [FILES_VERSIONING] = "versioning",
                                         [FILES_LINK] = "link",
                                         [FILES_IDENTITY_READ] = "identity",
                                         [FILES_IDENTITY_CREATE] = "identity"};

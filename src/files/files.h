@@ -31,14 +31,20 @@
 /* Temporary files of the local driver: DIR/.tmp/ */
 #define FILES_TEMPORARY_PREFIX ".tmp/"
 
-/* Most keys in one FILES_DELETE. */
+/* Most keys in one FILES_DELETE, and in one page of FILES_LIST. */
 #define FILES_DELETE_KEYS_MAX 250
+#define FILES_LIST_KEYS_MAX   1000
+
+/* Limit of a buffer that takes any page of keys. */
+#define FILES_LIST_BYTES_MAX ((size_t)FILES_LIST_KEYS_MAX * FILES_KEY_SIZE)
 
 enum files_verb {
-    FILES_PUT,             /* writes `key` once: never repeated, never redirected (R14) */
-    FILES_GET,             /* reads `key` whole into `body`, up to the limit of the buffer */
-    FILES_DELETE,          /* deletes `keys`; one answer for each */
-    FILES_LINK,            /* makes a URL by which anybody may read `key`, into `body` */
+    FILES_PUT,        /* writes `key` once: never repeated, never redirected (R14) */
+    FILES_GET,        /* reads `key`, or a part of it, into `body`, up to its limit */
+    FILES_DELETE,     /* deletes `keys`; one answer for each */
+    FILES_LIST,       /* names keys that begin with `key` in `body`, each with a line's end */
+    FILES_VERSIONING, /* asks whether what is deleted or replaced is kept as a version */
+    FILES_LINK,       /* makes a URL by which anybody may read `key`, into `body` */
     FILES_IDENTITY_READ,   /* reads the identity object into `identity` */
     FILES_IDENTITY_CREATE, /* creates it from `identity` if there is none, and reads it back */
 };
@@ -83,13 +89,20 @@ struct files_op {
     enum files_verb verb;
     int64_t deadline_ms; /* boot-time clock; queueing, connecting and answering included */
 
-    const char *key;          /* PUT, GET, LINK: borrowed until done */
+    const char *key;          /* PUT, GET, LIST, LINK: borrowed until done */
     const char *content_type; /* PUT: borrowed until done */
     const void *bytes;        /* PUT: borrowed until done */
     size_t length;
 
-    struct buffer
-        body; /* GET, LINK: set its limit with buffer_init; the caller frees it after done */
+    struct buffer body; /* GET, LIST, LINK: set its limit with buffer_init; the caller frees it
+                           after done */
+
+    size_t range_first, range_length; /* GET: the part that is wanted; length 0: all of it */
+
+    const char *after; /* LIST: only keys behind this one, in the order of bytes; NULL: all */
+    bool more;         /* LIST, out: there are keys behind the last one that is named */
+
+    bool keeps_versions, mfa_delete; /* VERSIONING, out */
 
     const char *method;   /* LINK: of the request that the URL will be good for */
     int64_t link_seconds; /* LINK: for how long */
@@ -106,6 +119,7 @@ struct files_op {
      * status 404. IDENTITY_CREATE that found one already there: status 412, `identity` is it.
      */
     struct files_answer answer;
+    bool one_by_one;      /* DELETE, out: the store knows no bulk delete */
     bool address_changed; /* another address answered than the one before (M3) */
 
     void (*done)(struct files_op *op); /* on the files thread; must not block */

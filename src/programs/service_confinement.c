@@ -152,6 +152,8 @@ static int files_allow(struct sandbox *sandbox, const char *url, struct error *e
     if (s3_location_parse(url, &location, &(struct error){0}) < 0)
         return 0;
     if (names_allow(sandbox, error) < 0 || shared_files_allow(sandbox, error) < 0 ||
+        (location.ca[0] &&
+         sandbox_allow_beside(sandbox, location.ca, SANDBOX_READS, error) < 0) ||
         giver_allow(sandbox, location.region, error) < 0)
         return -1;
     return sandbox_allow_port(sandbox, authority_port(location.authority, location.tls), error);

@@ -11,6 +11,7 @@
 #include "http/guard.h"
 #include "http/listener.h"
 #include "http/server.h"
+#include "programs/check.h"
 #include "programs/drivers.h"
 #include "programs/service_confinement.h"
 #include "runtime/runtime.h"
@@ -286,6 +287,8 @@ static int check(struct program *program, struct error *error)
 
 int main(int argc, char **argv)
 {
+    if (argc > 1 && strcmp(argv[1], "check") == 0)
+        return check_main(argc - 2, argv + 2);
     struct program program = {.public_socket = -1, .private_socket = -1};
     struct error error = {0};
     bool help;

@@ -42,6 +42,8 @@ static const struct faulty_rule *rule_of(const struct faulty *faulty, enum files
         [FILES_PUT] = FAULTY_PUT,
         [FILES_GET] = FAULTY_GET,
         [FILES_DELETE] = FAULTY_DELETE,
+        [FILES_LIST] = FAULTY_GET,
+        [FILES_VERSIONING] = FAULTY_GET,
         [FILES_LINK] = FAULTY_GET,
         [FILES_IDENTITY_READ] = FAULTY_IDENTITY,
         [FILES_IDENTITY_CREATE] = FAULTY_IDENTITY,
@@ -77,6 +79,10 @@ static void call_done(struct files_op *inner)
     op->identity = inner->identity;
     op->answer = inner->answer;
     op->address_changed = inner->address_changed;
+    op->one_by_one = inner->one_by_one;
+    op->more = inner->more;
+    op->keeps_versions = inner->keeps_versions;
+    op->mfa_delete = inner->mfa_delete;
     if (!call->lost) {
         free(call);
         op->done(op);

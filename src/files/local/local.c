@@ -45,6 +45,12 @@ static void local_start(struct files_driver *driver, struct files_op *op)
     case FILES_DELETE:
         local_delete(root, op);
         break;
+    case FILES_LIST:
+        local_list(root, op);
+        break;
+    case FILES_VERSIONING:
+        files_answer_set(&op->answer, 200, NULL, NULL);
+        break;
     case FILES_LINK:
         files_answer_set(&op->answer, 501, "NotImplemented", "a folder has no addresses");
         break;

@@ -189,13 +189,29 @@ static int object_read(const struct local_root *root, const char *key, struct bu
     return code;
 }
 
+/* Leaves the part of the object that is wanted. */
+static void body_cut(struct files_op *op)
+{
+    struct buffer *body = &op->body;
+    size_t rest = body->length - op->range_first;
+    size_t length = rest < op->range_length ? rest : op->range_length;
+    memmove(body->bytes, body->bytes + op->range_first, length);
+    body->bytes[length] = '\0';
+    body->length = length;
+    files_answer_set(&op->answer, 206, NULL, NULL);
+}
+
 void local_get(const struct local_root *root, struct files_op *op)
 {
     int code = object_read(root, op->key, &op->body);
     if (code)
         local_answer_errno(&op->answer, code);
-    else
+    else if (op->range_length == 0)
         files_answer_set(&op->answer, 200, NULL, NULL);
+    else if (op->range_first >= op->body.length)
+        files_answer_set(&op->answer, 416, "InvalidRange", "the object is shorter than that");
+    else
+        body_cut(op);
 }
 
 void local_identity_read(const struct local_root *root, struct files_op *op)

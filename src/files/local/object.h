@@ -16,6 +16,7 @@ struct local_root {
 void local_put(const struct local_root *root, struct files_op *op);
 void local_get(const struct local_root *root, struct files_op *op);
 void local_delete(const struct local_root *root, struct files_op *op);
+void local_list(const struct local_root *root, struct files_op *op);
 void local_identity_read(const struct local_root *root, struct files_op *op);
 void local_identity_create(const struct local_root *root, struct files_op *op);
 

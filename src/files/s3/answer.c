@@ -167,8 +167,9 @@ static void answer_failure(struct files_answer *answer, struct s3_transfer *tran
     if (transfer->no_memory || result == CURLE_OUT_OF_MEMORY)
         code = FILES_CODE_NO_MEMORY;
     else if (unsound)
-        code = transfer->object && status == 200 && transfer->too_large ? FILES_CODE_TOO_LARGE
-                                                                        : FILES_CODE_MALFORMED;
+        code = transfer->object && status == transfer->object_status && transfer->too_large
+                   ? FILES_CODE_TOO_LARGE
+                   : FILES_CODE_MALFORMED;
     else if (result == CURLE_OPERATION_TIMEDOUT)
         code = timeout_code(transfer->easy);
     else if (result == CURLE_COULDNT_CONNECT || result == CURLE_COULDNT_RESOLVE_HOST)
@@ -197,6 +198,8 @@ static void answer_success(struct files_op *op, enum s3_kind kind,
         answer_marker(&op->answer, status);
     else if (is_plain)
         answer_plain(&op->answer, transfer, status);
+    else if (kind == S3_READS_PART && status == 206)
+        files_answer_set(&op->answer, status, NULL, NULL);
     else if (status != 200)
         answer_malformed(&op->answer, status);
     else if (kind == S3_READS)

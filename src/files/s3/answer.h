@@ -18,6 +18,7 @@
 enum s3_kind {
     S3_WRITES,      /* 2xx and nothing more */
     S3_READS,       /* 200 and the object */
+    S3_READS_PART,  /* 206 and a part of it */
     S3_DELETES_ONE, /* 2xx and nothing more; an object that was not there is as good */
     S3_DELETES_ALL, /* 200 and a DeleteResult */
 };

@@ -2,6 +2,7 @@
 
 #include "files/s3/xml.h"
 
+#include <stdio.h>
 #include <string.h>
 
 static void call_fill_put(struct s3_request *request, struct s3_call *call)
@@ -74,15 +75,32 @@ static int call_fill_delete(struct s3_request *request, struct s3_call *call,
     return 0;
 }
 
-int s3_request_fill(struct s3_request *request, struct s3_call *call, const char *prefix)
+static void call_fill_part(struct s3_request *request, struct s3_call *call)
+{
+    const struct files_op *op = request->op;
+    call_fill_get(request, call, op->key, &request->op->body);
+    if (op->range_length == 0)
+        return;
+    snprintf(request->range, sizeof request->range, "bytes=%zu-%zu", op->range_first,
+             op->range_first + op->range_length - 1);
+    request->kind = S3_READS_PART;
+    call->range = request->range;
+}
+
+static void call_fill_versioning(struct s3_request *request, struct s3_call *call)
 {
     static const struct s3_parameter versioning = {.name = "versioning", .value = ""};
+    call_fill_get(request, call, NULL, NULL);
+    *call->parameters = versioning;
+    call->parameter_count = 1;
+}
+
+int s3_request_fill(struct s3_request *request, struct s3_call *call, const char *prefix)
+{
     if (request->erasure)
         return s3_erasing_call(&request->erasing, call, &request->sent);
     if (request->step == S3_STEP_VERSIONING) {
-        call_fill_get(request, call, NULL, NULL);
-        *call->parameters = versioning;
-        call->parameter_count = 1;
+        call_fill_versioning(request, call);
         return 0;
     }
     switch (request->op->verb) {
@@ -90,7 +108,13 @@ int s3_request_fill(struct s3_request *request, struct s3_call *call, const char
         call_fill_put(request, call);
         return 0;
     case FILES_GET:
-        call_fill_get(request, call, request->op->key, &request->op->body);
+        call_fill_part(request, call);
+        return 0;
+    case FILES_LIST:
+        call_fill_get(request, call, NULL, NULL);
+        return s3_listing_call(&request->listing, request->op, prefix, call);
+    case FILES_VERSIONING:
+        call_fill_versioning(request, call);
         return 0;
     case FILES_DELETE:
         return call_fill_delete(request, call, prefix);
@@ -101,6 +125,23 @@ int s3_request_fill(struct s3_request *request, struct s3_call *call, const char
         break;
     }
     return -1;
+}
+
+void s3_request_take_document(struct s3_request *request, const char *prefix)
+{
+    struct files_op *op = request->op;
+    const struct buffer *body = &request->transfer.received;
+    struct s3_versioning found = {0};
+    if (!files_answer_is_ok(&op->answer))
+        return;
+    bool good = op->verb == FILES_LIST
+                    ? s3_listing_read(body->bytes, body->length, prefix, op) == 0
+                    : s3_versioning_read(body->bytes, body->length, &found);
+    if (!good)
+        files_answer_set(&op->answer, op->answer.status, FILES_CODE_MALFORMED,
+                         "the body is not what S3 answers to this");
+    op->keeps_versions = found.keeps;
+    op->mfa_delete = found.mfa;
 }
 
 void s3_request_take_identity(struct s3_request *request)

@@ -6,8 +6,12 @@
 
 #include "files/s3/answer.h"
 #include "files/s3/erasing.h"
+#include "files/s3/listing.h"
 
 #include <sys/queue.h>
+
+/* Room for "bytes=FIRST-LAST". */
+#define S3_RANGE_SIZE 64
 
 /* Parameters that a call has room for. */
 #define S3_REQUEST_PARAMETERS S3_ERASING_PARAMETERS
@@ -36,6 +40,7 @@ struct s3_request {
     enum s3_step step;
     enum s3_kind kind;
     struct s3_transfer transfer;
+    char range[S3_RANGE_SIZE];
     struct buffer sent;   /* a body of our own making */
     struct buffer object; /* the identity as it was read */
     struct files_identity wanted;
@@ -43,6 +48,7 @@ struct s3_request {
     struct s3_erasure *erasure; /* NULL: the request is about the operation as a whole */
     size_t index;               /* of the key that is erased */
     struct s3_erasing erasing;
+    struct s3_listing listing;
 };
 
 /*
@@ -50,6 +56,9 @@ struct s3_request {
  * and `kind`. -1 without memory.
  */
 int s3_request_fill(struct s3_request *request, struct s3_call *call, const char *prefix);
+
+/* Takes the answer to FILES_LIST or FILES_VERSIONING. */
+void s3_request_take_document(struct s3_request *request, const char *prefix);
 
 /* Takes an identity object that was read. */
 void s3_request_take_identity(struct s3_request *request);

@@ -331,6 +331,8 @@ static bool request_go_on(struct s3 *s3, struct s3_request *request, CURLcode re
         request_scatter(s3, request);
         return true;
     }
+    if (op->verb == FILES_LIST || op->verb == FILES_VERSIONING)
+        s3_request_take_document(request, s3->store.location.prefix);
     bool is_identity = op->verb == FILES_IDENTITY_READ || op->verb == FILES_IDENTITY_CREATE;
     if (is_identity && request->kind == S3_READS)
         s3_request_take_identity(request);

@@ -29,6 +29,7 @@ static void singles_leave(struct singles *singles)
     if (--singles->left)
         return;
     singles->op->answer = singles->worst;
+    singles->op->one_by_one = true;
     files_op_finish(singles->op);
     free(singles);
 }

@@ -44,8 +44,9 @@ static size_t on_body(char *bytes, size_t size, size_t count, void *data)
     size_t length = size * count;
     long status = 0;
     curl_easy_getinfo(transfer->easy, CURLINFO_RESPONSE_CODE, &status);
-    struct buffer *body =
-        transfer->object && status == 200 ? transfer->object : &transfer->received;
+    struct buffer *body = transfer->object && status == transfer->object_status
+                              ? transfer->object
+                              : &transfer->received;
     if (length > body->limit - body->length)
         transfer->too_large = true;
     else if (buffer_append(body, bytes, length) < 0)
@@ -148,6 +149,8 @@ static int headers_build(struct s3_transfer *transfer, const struct s3_store *st
     if (call->content_type && (header_add(transfer, "Content-Type", call->content_type) < 0 ||
                                checksums_add(transfer, store, bytes, length) < 0))
         return -1;
+    if (call->range && header_add(transfer, "Range", call->range) < 0)
+        return -1;
     if (call->only_new && header_add(transfer, "If-None-Match", "*") < 0)
         return -1;
     return store->credentials.token[0]
@@ -227,6 +230,7 @@ int s3_transfer_prepare(struct s3_transfer *transfer, const struct s3_store *sto
     const void *bytes = call->length ? call->bytes : "";
     s3_transfer_clear(transfer);
     transfer->object = call->object;
+    transfer->object_status = call->range ? 206 : 200;
     bool ready = headers_build(transfer, store, call, bytes, call->length) == 0 &&
                  url_set(transfer->easy, store, call) && signing_set(transfer->easy, store) &&
                  limits_set(transfer->easy, call->timeout_ms) &&

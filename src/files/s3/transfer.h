@@ -42,7 +42,9 @@ struct s3_call {
     const char *content_type; /* with one, the body's checksums are sent too */
     bool once;             /* never sent twice: not on a connection that may have died (R14) */
     bool only_new;         /* If-None-Match: * */
-    struct buffer *object; /* where the body of a 200 goes; NULL: like any other */
+    const char *range;     /* the part that is wanted, for Range; NULL: all of it */
+    struct buffer *object; /* where the body of a 200 goes, or with a range that of a 206; NULL:
+                              like any other */
     int64_t timeout_ms;
 };
 
@@ -51,6 +53,7 @@ struct s3_transfer {
     struct curl_slist *headers;
     struct buffer received; /* the body, unless it went to `object` */
     struct buffer *object;
+    int object_status; /* of an answer whose body is the object */
     size_t header_bytes;
     bool too_large; /* the answer exceeded its limit */
     bool no_memory;
