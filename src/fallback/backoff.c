@@ -2,7 +2,6 @@
 
 #define RETRY_BASE_MS   1000
 #define BLOCKED_BASE_MS 3600000
-#define BLOCKED_MAX_MS  86400000
 
 /* base · 2^attempts, without overflow, `most` at most. */
 static int64_t doubled(int64_t base, int64_t attempts, int64_t most)
@@ -24,6 +23,6 @@ int64_t backoff_retry_ms(int64_t attempts, int64_t asked_ms, struct random *rand
 
 int64_t backoff_blocked_ms(int64_t attempts, struct random *random)
 {
-    int64_t bound = doubled(2 * BLOCKED_BASE_MS, attempts, BLOCKED_MAX_MS);
+    int64_t bound = doubled(2 * BLOCKED_BASE_MS, attempts, BACKOFF_BLOCKED_MAX_MS);
     return BLOCKED_BASE_MS + (int64_t)random_below(random, (uint64_t)(bound - BLOCKED_BASE_MS));
 }

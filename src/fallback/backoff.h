@@ -8,8 +8,10 @@
 
 #include <stdint.h>
 
-/* No pending deletion ever waits longer: what pulling forward relies on. Milliseconds. */
-#define BACKOFF_RETRY_MAX_MS 3600000
+/* No pending deletion ever waits longer: what pulling forward relies on; no blocked one.
+ * Milliseconds. */
+#define BACKOFF_RETRY_MAX_MS   3600000
+#define BACKOFF_BLOCKED_MAX_MS 86400000
 
 /*
  * Milliseconds before the next try of a pending deletion after `attempts` tries: drawn evenly

@@ -151,6 +151,23 @@ static void marked_finish(struct engine *engine, int64_t now)
     engine_write(engine, &engine->marked);
 }
 
+/* A clock that was set back leaves rows that wait longer than anything may (P4). */
+static void deletions_redate(struct engine *engine, int64_t now)
+{
+    if (!engine->options.timer || engine->redating || now < engine->redated_at)
+        return;
+    engine->redating = true;
+    engine->redated_at = now + SLEEP_MAX_MS;
+    engine->redate = (struct repository_op){
+        .verb = DELETIONS_REDATE,
+        .longest = {.guard_ms = engine->options.guard_ms,
+                    .second_look_ms = engine->options.second_look_ms,
+                    .retry_ms = BACKOFF_RETRY_MAX_MS,
+                    .blocked_ms = BACKOFF_BLOCKED_MAX_MS},
+    };
+    engine_write(engine, &engine->redate);
+}
+
 static void engine_advance(struct engine *engine, int64_t now)
 {
     engine_answer_late(engine, now, engine->stopped);
@@ -163,6 +180,7 @@ static void engine_advance(struct engine *engine, int64_t now)
     handed_claim(engine, now);
     engine_sweeps_advance(engine, now);
     timer_claim(engine, now);
+    deletions_redate(engine, now);
     marked_finish(engine, now);
 }
 
@@ -170,6 +188,9 @@ void engine_written(struct engine *engine, int64_t now, struct repository_op *op
 {
     if (op == &engine->marked) {
         engine->marking = false;
+    } else if (op == &engine->redate) {
+        engine->redating = false;
+        engine->woken |= op->matched > 0;
     } else if (op == &engine->reopen) {
         engine->reopening = false;
         engine->woken = true;
@@ -274,7 +295,7 @@ int64_t engine_next_tick(const struct engine *engine, int64_t now)
     if (engine->options.timer && !engine->scanning)
         next = earlier(next, engine->woken ? now : engine->scan_at);
     if (engine->options.timer)
-        next = earlier(next, engine->marked_at);
+        next = earlier(next, earlier(engine->marked_at, engine->redated_at));
     for (const struct sweep *sweep = engine->sweeps; sweep; sweep = sweep->next)
         next = earlier(next, sweep->deadline_ms);
     if (next <= now || engine->sweeps || engine->handed_count) {
@@ -297,8 +318,8 @@ bool engine_is_idle(const struct engine *engine)
         if (engine->pages[i].stage != PAGE_FREE)
             return false;
     }
-    return !engine->marking && !engine->checking && !engine->reopening && !engine->sweeps &&
-           engine->command_count == 0 && !engine->answered;
+    return !engine->marking && !engine->redating && !engine->checking && !engine->reopening &&
+           !engine->sweeps && engine->command_count == 0 && !engine->answered;
 }
 
 bool engine_takes_uploads(const struct engine *engine)

@@ -20,6 +20,7 @@
 struct engine_options {
     int64_t lease_ms;
     int64_t call_timeout_ms; /* of one provider call; under half the lease (R5) */
+    int64_t guard_ms;        /* of uploads */
     int64_t second_look_ms;
     size_t pages;     /* provider calls under way at once, beside those of requests that wait */
     size_t page_keys; /* keys in one call, 1 to PAGE_KEYS */

@@ -52,7 +52,11 @@ struct engine {
     bool woken, scanning;
     int64_t scan_at;
     int64_t forward_since; /* database time since which the backlog is pulled forward; 0: not */
-    int64_t marked_at;     /* when to look for marked users without deletions (R12) */
+    int64_t
+        redated_at; /* when to look for times that a clock set back put too far ahead (P4) */
+    bool redating;
+    struct repository_op redate;
+    int64_t marked_at; /* when to look for marked users without deletions (R12) */
     bool marking;
     struct repository_op marked;
 

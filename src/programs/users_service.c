@@ -90,6 +90,7 @@ static int runtime_start(struct program *program, struct error *error)
     struct runtime_options settings = {
         .engine = {.lease_ms = options->lease,
                    .call_timeout_ms = options->files_timeout,
+                   .guard_ms = options->upload_guard,
                    .second_look_ms = options->second_look,
                    .pages = (size_t)options->pages,
                    .page_keys = (size_t)options->page_keys,

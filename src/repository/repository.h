@@ -116,6 +116,12 @@ struct claim {
     int64_t next_due_at;      /* out: CLAIM_DUE: when the next row comes due; 0: none waits */
 };
 
+/* How far ahead a row's times may be; beyond that, the clock was set back (P4). */
+struct longest {
+    int64_t guard_ms, second_look_ms; /* not_before of an upload, by its look */
+    int64_t retry_ms, blocked_ms;     /* due_at, by the row's state */
+};
+
 enum confirm_outcome {
     CONFIRM_DONE,    /* the provider said that the object is gone */
     CONFIRM_RETRY,   /* try again in `delay_ms` */
@@ -198,10 +204,12 @@ enum repository_verb {
     DELETIONS_UNBLOCK, /* in: store_id, error_class: the class is due and pending. out: matched
                         */
     DELETIONS_RETRY,   /* in: key, or filter_state, or error_class. due now. out: matched */
-    DELETION_ADD,  /* in: key, store_id: somebody else's object. OK, also when known already */
-    MARKED_FINISH, /* removes marked users that have no deletions left (R12). out: matched */
-    RECEIPTS_REOPEN, /* in: store_id, since. What was receipted since is work again (M3) */
-    STORE_ADOPT,     /* in: store_id: the database's files are in this store from now on */
+    DELETION_ADD, /* in: key, store_id: somebody else's object. OK, also when known already */
+    DELETIONS_REDATE, /* in: longest. What a clock that was set back put too far ahead is due
+                         now, guards and second looks count from now (P4). out: matched */
+    MARKED_FINISH,    /* removes marked users that have no deletions left (R12). out: matched */
+    RECEIPTS_REOPEN,  /* in: store_id, since. What was receipted since is work again (M3) */
+    STORE_ADOPT,      /* in: store_id: the database's files are in this store from now on */
     /* Reads. */
     USER_GET,      /* in: id. out: user. OK, NOT_FOUND */
     USER_LIST,     /* in: cursor (an id, "" to start), limit. out: users, user_count */
@@ -251,6 +259,7 @@ struct repository_op {
 
     struct claim claim;
     struct confirm confirm;
+    struct longest longest;
 
     struct repository_keys keys; /* PENDING, OK of AVATAR_ATTACH: what is to be deleted now */
     int64_t matched;

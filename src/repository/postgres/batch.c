@@ -28,6 +28,7 @@ static int (*const large[])(struct session *session, struct repository_op *op, i
     [DELETIONS_UNBLOCK] = postgres_deletions_unblock,
     [DELETIONS_RETRY] = postgres_deletions_retry,
     [DELETION_ADD] = postgres_deletion_add,
+    [DELETIONS_REDATE] = postgres_deletions_redate,
     [MARKED_FINISH] = postgres_marked_finish,
     [RECEIPTS_REOPEN] = postgres_receipts_reopen,
     [STORE_ADOPT] = postgres_store_adopt,

@@ -62,6 +62,18 @@ int postgres_deletion_add(struct session *session, struct repository_op *op, int
     return taken_back < 0 ? -1 : 0;
 }
 
+int postgres_deletions_redate(struct session *session, struct repository_op *op, int64_t now)
+{
+    struct query query;
+    pq_begin(&query, session, STATEMENT_REDATE);
+    pq_number(&query, now);
+    pq_number(&query, op->longest.guard_ms);
+    pq_number(&query, op->longest.second_look_ms);
+    pq_number(&query, op->longest.retry_ms);
+    pq_number(&query, op->longest.blocked_ms);
+    return matched_change(op, &query);
+}
+
 /* "None left" is looked at again once the users are locked (R11). */
 static int marked_lock(struct session *session, struct array *ids)
 {

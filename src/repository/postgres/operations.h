@@ -63,6 +63,7 @@ int postgres_deletions_confirm(struct session *session, struct repository_op *op
 int postgres_deletions_unblock(struct session *session, struct repository_op *op, int64_t now);
 int postgres_deletions_retry(struct session *session, struct repository_op *op, int64_t now);
 int postgres_deletion_add(struct session *session, struct repository_op *op, int64_t now);
+int postgres_deletions_redate(struct session *session, struct repository_op *op, int64_t now);
 int postgres_marked_finish(struct session *session, struct repository_op *op, int64_t now);
 int postgres_receipts_reopen(struct session *session, struct repository_op *op, int64_t now);
 int postgres_store_adopt(struct session *session, struct repository_op *op, int64_t now);

@@ -18,7 +18,15 @@
     "NOT avatar_should_be_deleted)"
 
 /* $1 now, $3 untouched since: what any claim may take (R4, R5). */
-#define CLAIMABLE "not_before <= $1::bigint AND leased_until <= $3::bigint"
+#define CLAIMABLE                                                                              \
+    "not_before <= $1::bigint AND (leased_until <= $3::bigint OR "                             \
+    "leased_until > $1::bigint + 2 * $2::bigint)"
+
+/* $2 guard, $3 second look, $4 retry, $5 blocked: the longest that a row may wait (P4). */
+#define LONGEST_HARD                                                                           \
+    "CASE WHEN reason <> 'upload' THEN 0 WHEN look = 'second' THEN $3::bigint "                \
+    "ELSE $2::bigint END"
+#define LONGEST_SOFT "CASE state WHEN 'blocked' THEN $5::bigint ELSE $4::bigint END"
 
 /*
  * $1 now, $2 lease: a claim raises the token and takes the lease (R5, R6). What another worker
@@ -266,6 +274,15 @@ static const char *const texts[STATEMENT_COUNT] = {
     /* The insert may have waited for an attach of this very key: looks again (D6). */
     [STATEMENT_EXTERNAL_LIVE] = "DELETE FROM deletions WHERE key = $1 AND reason = 'external' "
                                 "AND claim = 0 AND created_at = $2::bigint AND " LIVE,
+    [STATEMENT_REDATE] =
+        "UPDATE deletions SET not_before = least(not_before, $1::bigint + " LONGEST_HARD "), "
+        "due_at = CASE WHEN not_before > $1::bigint "
+        "THEN least(not_before, $1::bigint + " LONGEST_HARD ") ELSE $1::bigint END "
+        "WHERE key = ANY (ARRAY(SELECT key FROM deletions "
+        "WHERE due_at > $1::bigint + least($2::bigint, $4::bigint) "
+        "AND (not_before > $1::bigint + " LONGEST_HARD
+        " OR (not_before <= $1::bigint AND due_at > $1::bigint + " LONGEST_SOFT ")) "
+        "ORDER BY key FOR UPDATE SKIP LOCKED))",
     /* A marked user whose intent was lost by hand: clearing the pointer writes it again. */
     [STATEMENT_MARKED_REVIVE] =
         "UPDATE users SET avatar_key = NULL, avatar_store_id = NULL "

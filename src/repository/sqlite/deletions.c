@@ -52,6 +52,18 @@ int sqlite_deletion_add(struct connection *connection, struct repository_op *op,
     return matched_change(connection, op, &query);
 }
 
+int sqlite_deletions_redate(struct connection *connection, struct repository_op *op,
+                            int64_t now)
+{
+    struct query query = query_begin(connection, STATEMENT_REDATE);
+    query_number(&query, now);
+    query_number(&query, op->longest.guard_ms);
+    query_number(&query, op->longest.second_look_ms);
+    query_number(&query, op->longest.retry_ms);
+    query_number(&query, op->longest.blocked_ms);
+    return matched_change(connection, op, &query);
+}
+
 int sqlite_marked_finish(struct connection *connection, struct repository_op *op, int64_t now)
 {
     (void)now;

@@ -43,6 +43,8 @@ int sqlite_deletions_unblock(struct connection *connection, struct repository_op
 int sqlite_deletions_retry(struct connection *connection, struct repository_op *op,
                            int64_t now);
 int sqlite_deletion_add(struct connection *connection, struct repository_op *op, int64_t now);
+int sqlite_deletions_redate(struct connection *connection, struct repository_op *op,
+                            int64_t now);
 int sqlite_marked_finish(struct connection *connection, struct repository_op *op, int64_t now);
 int sqlite_receipts_reopen(struct connection *connection, struct repository_op *op,
                            int64_t now);

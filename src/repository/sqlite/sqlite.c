@@ -66,6 +66,8 @@ static int write_carry_out(struct connection *connection, struct repository_op *
         return sqlite_deletions_retry(connection, op, now);
     case DELETION_ADD:
         return sqlite_deletion_add(connection, op, now);
+    case DELETIONS_REDATE:
+        return sqlite_deletions_redate(connection, op, now);
     case MARKED_FINISH:
         return sqlite_marked_finish(connection, op, now);
     case RECEIPTS_REOPEN:

@@ -21,8 +21,16 @@
 #define CLAIM           "UPDATE deletions SET claim = claim + 1, leased_until = ?1 + ?2 WHERE "
 #define CLAIM_RETURNING " RETURNING " DELETION_COLUMNS ", " LIVE
 
-/* ?1 now, ?3 untouched since: what any claim may take (R4, R5). */
-#define CLAIMABLE "not_before <= ?1 AND leased_until <= ?3"
+/*
+ * ?1 now, ?2 lease, ?3 untouched since: what any claim may take (R4, R5). A lease of twice the
+ * time was taken before the clock was set back (P4).
+ */
+#define CLAIMABLE "not_before <= ?1 AND (leased_until <= ?3 OR leased_until > ?1 + 2 * ?2)"
+
+/* ?2 guard, ?3 second look, ?4 retry, ?5 blocked: the longest that a row may wait (P4). */
+#define LONGEST_HARD                                                                           \
+    "CASE WHEN reason <> 'upload' THEN 0 WHEN look = 'second' THEN ?3 ELSE ?2 END"
+#define LONGEST_SOFT "CASE state WHEN 'blocked' THEN ?5 ELSE ?4 END"
 
 /* ?1 store, ?2 since: receipts that nothing has taken back (M3). */
 #define STANDING                                                                               \
@@ -165,6 +173,11 @@ static const char *const texts[STATEMENT_COUNT] = {
         "SELECT ?1, ?2, 'external', ?3, ?3, ?3 "
         "WHERE NOT EXISTS (SELECT 1 FROM receipts WHERE key = ?1 AND kind = 'done') "
         "ON CONFLICT (key) DO NOTHING",
+    [STATEMENT_REDATE] =
+        "UPDATE deletions SET not_before = min(not_before, ?1 + " LONGEST_HARD "), "
+        "due_at = CASE WHEN not_before > ?1 THEN min(not_before, ?1 + " LONGEST_HARD ") "
+        "ELSE ?1 END WHERE due_at > ?1 + min(?2, ?4) AND (not_before > ?1 + " LONGEST_HARD
+        " OR (not_before <= ?1 AND due_at > ?1 + " LONGEST_SOFT "))",
     /* A marked user whose intent was lost by hand: clearing the pointer writes it again. */
     [STATEMENT_MARKED_REVIVE] =
         "UPDATE users SET avatar_key = NULL, avatar_store_id = NULL "

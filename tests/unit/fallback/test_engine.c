@@ -392,6 +392,13 @@ static void engine__looks_for_marked_users_without_deletions(void **state)
     assert_in_range(world.marked_finished, 4, 7);
 }
 
+static void engine__looks_every_minute_for_times_that_a_clock_put_too_far_ahead(void **state)
+{
+    (void)state;
+    world_run(&world, world.now + 5 * WORLD_MINUTE);
+    assert_in_range(world.redated, 4, 7);
+}
+
 #define WORLD_TEST(test) cmocka_unit_test_setup_teardown(test, world_setup, world_teardown)
 #define TIMERLESS_TEST(test)                                                                   \
     cmocka_unit_test_setup_teardown(test, world_setup_without_timer, world_teardown)
@@ -424,6 +431,7 @@ int main(void)
         WORLD_TEST(engine__slows_down_when_asked_and_loses_nothing),
         WORLD_TEST(engine__stopping_ends_what_is_under_way_and_claims_no_more),
         WORLD_TEST(engine__looks_for_marked_users_without_deletions),
+        WORLD_TEST(engine__looks_every_minute_for_times_that_a_clock_put_too_far_ahead),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

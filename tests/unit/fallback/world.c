@@ -19,6 +19,7 @@ struct engine_options world_engine_options(void)
 {
     return (struct engine_options){.lease_ms = WORLD_MINUTE,
                                    .call_timeout_ms = 10 * WORLD_SECOND,
+                                   .guard_ms = WORLD_DAY / 96,
                                    .second_look_ms = WORLD_DAY,
                                    .pages = 8,
                                    .page_keys = 250,
@@ -183,6 +184,10 @@ static void write_apply(struct world *world, struct repository_op *op)
         break;
     case DELETIONS_UNBLOCK:
         unblock_apply(world, op);
+        break;
+    case DELETIONS_REDATE:
+        world->redated++;
+        op->matched = 0;
         break;
     case MARKED_FINISH:
         world->marked_finished++;

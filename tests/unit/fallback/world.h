@@ -50,7 +50,7 @@ struct world {
     bool identity_hangs;    /* looks are not answered until world_identity_answer */
     int64_t reopened_since; /* 0: nothing was reopened */
 
-    int64_t marked_finished;
+    int64_t marked_finished, redated;
     struct waiter *answered[64];
     size_t answered_count;
     struct sweep *swept; /* the last sweep that ended */
