@@ -132,12 +132,14 @@ def test_a_folder_that_cannot_be_written_is_78(stopped):
     assert_nothing_made(stopped)
 
 
+@pytest.mark.sqlite
 def test_a_database_in_no_folder_is_78(stopped):
     ended = stopped.run(database=f"sqlite:{stopped.folder}/none/users.db")
     assert_refused(ended, CONFIGURATION)
     assert_nothing_made(stopped)
 
 
+@pytest.mark.sqlite
 def test_a_database_that_is_none_is_78(stopped):
     stopped.database.write_bytes(b"this is no database, whatever its name says\n" * 100)
     before = stopped.database.read_bytes()
@@ -146,6 +148,7 @@ def test_a_database_that_is_none_is_78(stopped):
     assert list(stopped.files.iterdir()) == []
 
 
+@pytest.mark.sqlite
 def test_a_database_of_a_newer_version_is_78(service):
     users = service()
     users.stop()

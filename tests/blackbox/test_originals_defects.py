@@ -1,5 +1,4 @@
 """What the first published version of this pattern got wrong, one test for each."""
-import sqlite3
 import threading
 
 import pytest
@@ -54,8 +53,7 @@ def test_the_normal_path_works_on_real_files_and_a_real_database(service, agrees
     assert users.user(ada).status == 404 and users.user(grace).status == 200
     assert len(users.objects()) == 1
     agrees(users)
-    with sqlite3.connect(users.database) as database:
-        assert [row[0] for row in database.execute("SELECT id FROM users")] == [grace]
+    assert users.rows("SELECT id FROM users") == [(grace,)]
 
 
 def test_the_fallback_route_is_not_public_and_not_open(service):

@@ -5,6 +5,7 @@ import pytest
 
 from support import images
 
+pytestmark = pytest.mark.sqlite
 AN_ID = "01900000-0000-7000-8000-00000000000a"
 REFUSED = (sqlite3.IntegrityError, sqlite3.OperationalError)
 

@@ -1,5 +1,11 @@
-"""Fixtures for tests of the programs as they are: import all of it into a conftest."""
+"""
+Fixtures for tests of the programs as they are: import all of it into a conftest.
+
+DATABASE=postgres runs them on PostgreSQL, on the server that REPOSITORY_ADDRESS names or on one of
+their own; what is marked `sqlite` is about SQLite's file and stays out.
+"""
 import itertools
+import os
 import pathlib
 import shutil
 import sys
@@ -7,11 +13,24 @@ import sys
 import pytest
 
 from . import ceph as ceph_cluster
+from . import postgres, service as services
 from .s3 import Bucket, StandIn
 from .service import Service
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "checker"))
 from checker import LocalStore, S3Store, check_service  # noqa: E402
+
+ON_POSTGRES = os.environ.get("DATABASE") == "postgres"
+
+
+@pytest.fixture(scope="session", autouse=True)
+def database_server():
+    if not ON_POSTGRES:
+        yield None
+        return
+    with postgres.server_address() as services.SERVER:
+        yield services.SERVER
+    services.SERVER = None
 
 
 @pytest.fixture

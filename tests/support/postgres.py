@@ -30,6 +30,7 @@ import urllib.parse
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
 from support.ports import free_port  # noqa: E402
+from support.programs import wait_for  # noqa: E402
 
 SKIPPED = 77
 PROGRAMS = pathlib.Path("/usr/lib/postgresql/15/bin")
@@ -149,6 +150,31 @@ def new_database(address):
     name = f"test_{os.getpid()}_{next(NUMBERS)}"
     psql(address, f"CREATE DATABASE {name}")
     return f"{address.rsplit('/', 1)[0]}/{name}"
+
+
+class Database:
+    """A new database on the server of `address`, for one service or several replicas of it."""
+
+    def __init__(self, address):
+        self.address = new_database(address)
+
+    def exists(self):
+        """Whether a service has made its tables in it."""
+        return psql(self.address, "SELECT to_regclass('about') IS NOT NULL") == "t"
+
+    def rows(self, query):
+        return [tuple(line.split("|")) for line in psql(self.address, query).splitlines()]
+
+    def copy(self, folder):
+        """A SQLite file of what is committed, once nobody is connected any more."""
+        wait_for(lambda: psql(self.address, OTHERS) == "0", what="connections to end")
+        copy_to_sqlite(self.address, folder / "users.db")
+        return folder / "users.db"
+
+
+# Whoever was killed may have sent a COMMIT that the server is still at.
+OTHERS = ("SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() "
+          "AND pid <> pg_backend_pid()")
 
 
 def copy_to_sqlite(address, path):

@@ -1,16 +1,21 @@
 """The real users-service: started with options, called, stopped, killed, started again."""
+import contextlib
 import itertools
 import os
 import pathlib
 import secrets
 import shutil
+import sqlite3
 import subprocess
 
-from . import contract, images, programs
+from . import contract, images, postgres, programs
 from .client import NO_ANSWER, Client
 from .ports import free_port
 
 ANY_NAME = itertools.count(1)
+
+# The PostgreSQL server that services have their databases on; None: each has a SQLite file.
+SERVER = None
 
 
 def person(**changes):
@@ -24,20 +29,22 @@ def person(**changes):
 class Service:
     """
     A service with a folder of its own. Options are given as they are named on the command line,
-    with `_` for `-`; None leaves one out. Unless told otherwise: SQLite and a local folder.
+    with `_` for `-`; None leaves one out. Unless told otherwise: a database of its own and a local
+    folder.
     """
 
     def __init__(self, folder, environment=None, **options):
         self.folder = pathlib.Path(folder)
         self.folder.mkdir(parents=True, exist_ok=True)
-        self.database = self.folder / "users.db"
+        self.database = postgres.Database(SERVER) if SERVER else self.folder / "users.db"
         self.files = self.folder / "files"
         self.errors = self.folder / "stderr"
         self.token = secrets.token_urlsafe(24)
         self.token_file = self.folder / "token"
         self.write_token_file()
         self.environment = environment or {}
-        self.options = {"database": f"sqlite:{self.database}", "token_file": self.token_file}
+        self.options = {"database": self.database.address if SERVER else f"sqlite:{self.database}",
+                        "token_file": self.token_file}
         if "files" not in options:
             self.files.mkdir(exist_ok=True)
             options["files"] = f"file://{self.files}"
@@ -205,7 +212,16 @@ class Service:
         folder = pathlib.Path(folder)
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir(parents=True)
+        if SERVER:
+            return self.database.copy(folder)
         for path in self.folder.glob(self.database.name + "*"):
             if not path.name.endswith("-shm"):
                 shutil.copy(path, folder / path.name)
         return folder / self.database.name
+
+    def rows(self, query):
+        """What a shell would read, while it runs or when it is stopped."""
+        if SERVER:
+            return self.database.rows(query)
+        with contextlib.closing(sqlite3.connect(self.database)) as shell:
+            return shell.execute(query).fetchall()
