@@ -11,7 +11,6 @@ enum {
     BLOCK_EXTENSION = 0x21,
     BLOCK_IMAGE = 0x2c,
     BLOCK_TRAILER = 0x3b,
-    LABEL_TEXT = 0x01,
     LABEL_CONTROL = 0xf9,
     LABEL_APPLICATION = 0xff,
 };
@@ -108,9 +107,6 @@ static bool extension_walk(struct gif *gif)
             return pass_refuse_damaged(pass, "has a frame of unknown timing");
         memcpy(gif->control, start, CONTROL_SIZE);
         gif->has_control = true;
-        return true;
-    case LABEL_TEXT:
-        gif->has_control = false;
         return true;
     case LABEL_APPLICATION:
         if (gif->has_loop || !extension_is_loop(start, length))

@@ -294,12 +294,6 @@ static bool segment_walk(struct jpeg *jpeg, const struct segment *segment)
     }
 }
 
-/* Markers that stand alone, and those that nothing may follow, are no segments. */
-static bool marker_has_segment(unsigned marker)
-{
-    return marker >= MARKER_SOF0 && !(marker >= MARKER_RST0 && marker <= MARKER_EOI);
-}
-
 bool jpeg_clean(struct pass *pass)
 {
     struct jpeg jpeg = {.pass = pass};
@@ -313,8 +307,6 @@ bool jpeg_clean(struct pass *pass)
             return false;
         if (segment.marker == MARKER_EOI && jpeg.scans > 0)
             return pass_keep(pass, (const unsigned char[]){0xff, MARKER_EOI}, 2);
-        if (!marker_has_segment(segment.marker))
-            return jpeg_refuse(&jpeg, "has a marker where none belongs");
         if (!segment_take(pass, &segment) || !segment_walk(&jpeg, &segment))
             return false;
     }

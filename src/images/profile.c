@@ -7,7 +7,6 @@
 
 #define HEADER_SIZE 128
 #define ENTRY_SIZE  12
-#define TAGS_MAX    100 /* in what is read */
 #define CURVE_MAX   4096
 
 #define OFFSET_VERSION 8
@@ -137,7 +136,7 @@ static bool profile_read(struct profile *profile)
     if (profile->length < HEADER_SIZE + 4)
         return false;
     size_t count = pass_read_be32(profile->bytes + HEADER_SIZE);
-    if (count > TAGS_MAX || count > (profile->length - HEADER_SIZE - 4) / ENTRY_SIZE)
+    if (count > (profile->length - HEADER_SIZE - 4) / ENTRY_SIZE)
         return false;
     for (size_t i = 0; i < TAG_COUNT; i++) {
         profile->values[i] = value_find(profile, &tags[i]);

@@ -328,7 +328,8 @@ def orientations(base):
                    jpeg_with(base["jpeg"], segment(0xE1, b"Exif\0\0" + exif(value))))
     yield case("jpeg turned twice: the first counts",
                jpeg_with(base["jpeg"], segment(0xE1, b"Exif\0\0" + exif(6)),
-                         segment(0xE1, b"Exif\0\0" + exif(3))), orientation=6)
+                         segment(0xE1, b"Exif\0\0" + exif(3))),
+               gone=(SECRET, b"\1\x12\0\3\0\0\0\1\0\3"), orientation=6)
 
 
 def jpeg_metadata(base):
@@ -362,10 +363,15 @@ def jpeg_metadata(base):
     second = progressive.index(b"\xff\xda", progressive.index(b"\xff\xda") + 2)
     yield case("jpeg with a comment between its scans",
                progressive[:second] + segment(0xFE, SECRET) + segment(0xE1, b"Exif\0\0" + exif(6))
-               + progressive[second:], original=progressive)
+               + progressive[second:], original=progressive, gone=(SECRET, b"Exif"))
     yield case("jpeg with fill bytes", jpeg_before(jpeg, 0xC0, b"\xff" * 99), gone=(b"\xff" * 9,))
-    yield case("jpeg of adobe, with more behind it",
-               jpeg_with(jpeg, segment(0xEE, b"Adobe\0\x64\x12\x34\x56\x78\1" + SECRET)))
+    # Without JFIF, this mark alone says what the numbers of the pixels are.
+    for name, coding in (("jpeg-444", 0), ("jpeg-444", 1), ("jpeg-cmyk", 0), ("jpeg-cmyk", 2)):
+        bare = base[name][:2] + base[name][base[name].index(b"\xff\xdb"):]
+        mark = b"Adobe\0\x64\x12\x34\x56\x78" + bytes([coding])
+        yield case(f"{name} of adobe's coding {coding}, with more behind it",
+                   jpeg_with(bare, segment(0xEE, mark + SECRET)),
+                   gone=(SECRET, b"\x12\x34\x56\x78"))
 
 
 def png_metadata(base):
@@ -404,6 +410,8 @@ def gif_metadata(base):
     yield case("gif that says twice how often",
                gif_with(moving_gif, b"\x21\xff\x0bNETSCAPE2.0\3\1\7\0" b"\0"),
                original=moving_gif.replace(b"NETSCAPE2.0\3\1\3\0", b"NETSCAPE2.0\3\1\7\0"))
+    yield case("gif that hides bytes behind how often", original=gif,
+               content=gif_with(gif, b"\x21\xff\x0bNETSCAPE2.0\3\1\0\0" + blocks(SECRET)))
     yield case("gif that hides bytes in how often", original=gif,
                content=gif_with(gif, b"\x21\xff\x0bNETSCAPE2.0" + blocks(b"\1\0\0" + SECRET)))
 
@@ -411,7 +419,9 @@ def gif_metadata(base):
 def webp_metadata(base):
     for name in ("webp-lossy", "webp-alpha", "webp-moving"):
         content = base[name]
-        yield case(f"{name} with xmp", webp_with(content, riff_chunk(b"XMP ", xmp()), flags=4))
+        with_xmp = webp_with(content, riff_chunk(b"XMP ", xmp()), flags=4)
+        # The head as it was would say that there is some.
+        yield case(f"{name} with xmp", with_xmp, gone=(SECRET, with_xmp[12:21]))
         yield case(f"{name} with place", webp_with(content, riff_chunk(b"EXIF", exif()), flags=8))
     yield case("webp with a chunk behind a simple image",
                riff(*webp_parts(base["webp-lossless"]), riff_chunk(b"ABCD", SECRET)))
@@ -439,6 +449,12 @@ def profiles(base):
                    gone=(SECRET, name))
         yield case(f"webp of {what}",
                    webp_with(base["webp-lossless"], flags=0x20, front=[riff_chunk(b"ICCP", made)]))
+
+
+    first, second = (chunk(b"iCCP", name + zlib.compress(profile(gamma=gamma)))
+                     for gamma in (1.0, None))
+    yield case("png of two profiles: the first counts", png_with(base["png"], first, second),
+               original=png_with(base["png"], first))
 
 
 def broken_profiles(base):
@@ -542,7 +558,7 @@ def png_damages(base):
     yield case("png that is woven in an unknown way",
                png_of(header(1, 1, interlace=2), data, end), 422)
     parts = png_parts(palette)
-    without = [part for part in parts[1:] if png_kind(part) != b"PLTE"]
+    without = [part for part in parts[1:] if png_kind(part) not in (b"PLTE", b"tRNS")]
     yield case("png without its palette", png_of(*without), 422)
     yield case("png with half a palette",
                png_of(header(1, 1, 8, 3), chunk(b"PLTE", b"abcd"), data, end), 422)
@@ -555,6 +571,13 @@ def png_damages(base):
     frames = [number for number, part in enumerate(parts) if png_kind(part) == b"fcTL"]
     yield case("png that says it moves and does not",
                png_with(png, chunk(b"acTL", struct.pack(">II", 3, 0))), 422)
+    yield case("png with more frames than it says",
+               moving_png.replace(parts[2], chunk(b"acTL", struct.pack(">II", 2, 3))), 422)
+    yield case("png whose last frame is empty",
+               png_of(header(1, 1), chunk(b"acTL", struct.pack(">II", 1, 0)),
+                      chunk(b"IDAT", zlib.compress(bytes(4))),
+                      chunk(b"fcTL", struct.pack(">IIIIIHHBB", 0, 1, 1, 0, 0, 1, 1, 0, 0)), end),
+               422)
     yield case("png with a frame lost", b"".join(parts[:frames[1]] + parts[frames[2]:]), 422)
     yield case("png with frames in the wrong order",
                b"".join(parts[:frames[1]] + parts[frames[2]:-1]
@@ -606,6 +629,10 @@ def other_damages(base):
                gif_with(gif, b"\x21\xf9" + blocks(bytes(4) + SECRET)), 422)
     yield case("webp without an image", riff(webp_head(1, 1, 8), riff_chunk(b"EXIF", exif())), 422)
     yield case("webp of nothing", riff(), 422)
+    head, alpha, data = webp_parts(base["webp-alpha"])
+    yield case("webp with alpha twice", riff(head, alpha, alpha, data), 422)
+    yield case("webp with alpha behind its image", riff(head, data, alpha), 422)
+    yield case("webp with empty alpha", riff(head, riff_chunk(b"ALPH", b""), data), 422)
     yield case("webp of two images", webp_with(lossy, *webp_parts(lossy)), 422)
     yield case("webp of two sizes", riff(webp_head(13, 10, 0), *webp_parts(lossy)), 422)
     yield case("webp of half a key frame",

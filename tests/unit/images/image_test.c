@@ -35,11 +35,12 @@ struct sample {
 #define GIF_TEXT   "!\xfe\4here\0"
 #define GIF_LOOP   "!\xff\x0bNETSCAPE2.0\3\1\0\0\0"
 
-#define WEBP_VP8L "VP8L\x9\0\0\0\x2f\0\0\0\0\0\0\0\0\0"
-#define WEBP_VP8  "VP8 \x0a\0\0\0\x10\0\0\x9d\1\x2a\1\0\1\0"
-#define WEBP_VP8X "VP8X\x0a\0\0\0\2\0\0\0\0\0\0\0\0\0"
-#define WEBP_ANIM "ANIM\6\0\0\0\0\0\0\0\0\0"
-#define WEBP_HEAD "\0\0\0\0\0\0\0\0\0\0\0\0\x64\0\0\0"
+#define WEBP_VP8L             "VP8L\x9\0\0\0\x2f\0\0\0\0\0\0\0\0\0"
+#define WEBP_VP8              "VP8 \x0a\0\0\0\x10\0\0\x9d\1\x2a\1\0\1\0"
+#define WEBP_VP8X             "VP8X\x0a\0\0\0\2\0\0\0\0\0\0\0\0\0"
+#define WEBP_ANIM             "ANIM\6\0\0\0\0\0\0\0\0\0"
+#define WEBP_HEAD_WITH(flags) "\0\0\0\0\0\0\0\0\0\0\0\0\x64\0\0" flags
+#define WEBP_HEAD             WEBP_HEAD_WITH("\0")
 
 /* These are clean as they are. */
 static const struct sample good[] = {
@@ -162,6 +163,11 @@ static void image__loses_what_tells_more_than_pixels(void **state)
         {"WebP with an unknown chunk",
          {.bytes = BYTES("RIFF\x22\0\0\0WEBP" WEBP_VP8L "ABCD\4\0\0\0here")},
          {.bytes = BYTES("RIFF\x16\0\0\0WEBP" WEBP_VP8L)}},
+        {"WebP with bits that mean nothing in its frame",
+         {.bytes = BYTES("RIFF\x4e\0\0\0WEBP" WEBP_VP8X WEBP_ANIM
+                         "ANMF\x22\0\0\0" WEBP_HEAD_WITH("\xfd") WEBP_VP8)},
+         {.bytes = BYTES("RIFF\x4e\0\0\0WEBP" WEBP_VP8X WEBP_ANIM
+                         "ANMF\x22\0\0\0" WEBP_HEAD_WITH("\1") WEBP_VP8)}},
         {"WebP with a chunk in its frame",
          {.bytes = BYTES("RIFF\x5a\0\0\0WEBP" WEBP_VP8X WEBP_ANIM "ANMF\x2e\0\0\0" WEBP_HEAD
                          "ABCD\4\0\0\0here" WEBP_VP8)},
