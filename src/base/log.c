@@ -16,6 +16,13 @@ static struct {
     bool plain;
 } settings = {.lowest = LOG_INFO};
 
+static _Thread_local struct trace working_for;
+
+void log_for(const struct trace *trace)
+{
+    working_for = trace ? *trace : (struct trace){0};
+}
+
 void log_init(enum log_level lowest, bool plain)
 {
     settings.lowest = lowest;
@@ -75,25 +82,35 @@ static int line_begin(struct buffer *line, enum log_level level, const char *eve
     return buffer_append_json_text(line, event);
 }
 
+/* False, with the line as it was, if there is no room for them all. */
+static bool fields_append(struct buffer *line, const struct log_field *fields, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        if (!fields[i].name)
+            continue;
+        size_t before = line->length;
+        int failed = settings.plain ? field_append_plain(line, &fields[i])
+                                    : field_append_json(line, &fields[i]);
+        if (failed || line->length + 2 > LINE_MAX_BYTES) {
+            line->length = before;
+            return false;
+        }
+    }
+    return true;
+}
+
 void log_write(enum log_level level, const char *event, const struct log_field *fields,
                size_t count)
 {
     if (level < settings.lowest)
         return;
     struct buffer line;
+    struct log_field whose[] = {log_text("trace", working_for.id),
+                                log_text("request", working_for.span)};
     buffer_init(&line, LINE_MAX_BYTES);
     if (line_begin(&line, level, event) == 0) {
-        for (size_t i = 0; i < count; i++) {
-            if (!fields[i].name)
-                continue;
-            size_t before = line.length;
-            int failed = settings.plain ? field_append_plain(&line, &fields[i])
-                                        : field_append_json(&line, &fields[i]);
-            if (failed || line.length + 2 > LINE_MAX_BYTES) {
-                line.length = before;
-                break;
-            }
-        }
+        if (fields_append(&line, fields, count) && *working_for.id)
+            fields_append(&line, whose, 2);
         if (buffer_append(&line, settings.plain ? "\n" : "}\n", settings.plain ? 1 : 2) == 0) {
             /* Nobody can be told that standard error is gone. */
             ssize_t written = write(STDERR_FILENO, line.bytes, line.length);

@@ -9,6 +9,8 @@
 #ifndef BASE_LOG_H
 #define BASE_LOG_H
 
+#include "base/trace.h"
+
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -30,6 +32,12 @@ int log_level_parse(const char *name, enum log_level *ret_level);
 /* Writes one line; `fields` may be NULL when `count` is 0. Use the macros below. */
 void log_write(enum log_level level, const char *event, const struct log_field *fields,
                size_t count);
+
+/*
+ * What this thread works for from here on: its lines name the trace and, as `request`, the
+ * span. NULL: nobody. The trace is copied.
+ */
+void log_for(const struct trace *trace);
 
 static inline struct log_field log_text(const char *name, const char *text)
 {

@@ -114,10 +114,13 @@ static void handed_claim(struct engine *engine, int64_t now)
         return;
     memcpy(page->handed, engine->handed, count * sizeof *page->handed);
     page->handed_count = count;
+    page->trace = engine->handed_for[0];
     page->repository.claim.keys = (const char *const *)page->handed;
     engine->handed_count -= count;
     memmove(engine->handed, engine->handed + count,
             engine->handed_count * sizeof *engine->handed);
+    memmove(engine->handed_for, engine->handed_for + count,
+            engine->handed_count * sizeof *engine->handed_for);
 }
 
 static void timer_claim(struct engine *engine, int64_t now)
@@ -236,16 +239,18 @@ void engine_stops_waiting(struct engine *engine, int64_t now, struct waiter *wai
 }
 
 void engine_handed(struct engine *engine, int64_t now, const struct repository_keys *keys,
-                   struct waiter *waiter, int64_t deadline_ms)
+                   const struct trace *trace, struct waiter *waiter, int64_t deadline_ms)
 {
     bool works = engine->breaker.state == BREAKER_CLOSED && engine->identity == IDENTITY_GOOD &&
                  !engine->stopped;
     for (size_t i = 0; i < keys->count; i++) {
         char *key = works && engine->handed_count < HANDED_MAX ? strdup(keys->items[i]) : NULL;
-        if (key)
+        if (key) {
+            engine->handed_for[engine->handed_count] = *trace;
             engine->handed[engine->handed_count++] = key;
-        else
+        } else {
             engine->woken = true; /* left to the timer */
+        }
     }
     if (waiter && waiter->waiting) {
         if (works && keys->count) {

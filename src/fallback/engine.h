@@ -69,10 +69,10 @@ void engine_stops_waiting(struct engine *engine, int64_t now, struct waiter *wai
 
 /*
  * Its transaction is committed: `keys` are scheduled, and it waits until `deadline_ms` at most.
- * The engine copies the keys. `waiter` may be NULL: nobody waits.
+ * The engine copies the keys and the trace. `waiter` may be NULL: nobody waits.
  */
 void engine_handed(struct engine *engine, int64_t now, const struct repository_keys *keys,
-                   struct waiter *waiter, int64_t deadline_ms);
+                   const struct trace *trace, struct waiter *waiter, int64_t deadline_ms);
 
 /* A sweep begins; it is the engine's until ENGINE_SWEEP_END. */
 void engine_swept(struct engine *engine, int64_t now, struct sweep *sweep);

@@ -26,6 +26,7 @@ struct page *engine_claim(struct engine *engine, int64_t now, const struct claim
         return NULL;
     page->stage = PAGE_CLAIMING;
     page->sweep = sweep;
+    page->trace = sweep ? sweep->trace : (struct trace){0};
     page->probe = engine->breaker.state != BREAKER_CLOSED;
     page->lease_until = now + engine->options.lease_ms;
     page->asked = claim->limit;
@@ -118,6 +119,7 @@ static void page_send(struct engine *engine, int64_t now, struct page *page)
     engine->under_way += page->rows.count;
     page->files = (struct files_op){.verb = FILES_DELETE,
                                     .deadline_ms = deadline < half ? deadline : half,
+                                    .trace = page->trace,
                                     .keys = page->keys,
                                     .answers = page->answers,
                                     .count = page->sent};

@@ -46,6 +46,7 @@ struct engine {
     size_t probes_failed;
 
     char *handed[HANDED_MAX];
+    struct trace handed_for[HANDED_MAX]; /* who handed it over */
     size_t handed_count;
 
     /* Timer. */

@@ -16,6 +16,7 @@ void page_reset(struct page *page)
     page->sent = 0;
     page->unblocked = 0;
     page->sweep = NULL;
+    page->trace = (struct trace){0};
     page->probe = false;
     page->stage = PAGE_FREE;
 }

@@ -34,6 +34,7 @@ struct page {
 
     struct deletions rows;
     char *handed[PAGE_KEYS]; /* CLAIM_KEYS: owned */
+    struct trace trace;      /* of the sweep, or of who handed over the first key */
     size_t handed_count;
 
     /* What is sent: rows of other stores are left out. */

@@ -9,6 +9,7 @@
 #define FALLBACK_SWEEP_H
 
 #include "base/error.h"
+#include "base/trace.h"
 #include "fallback/breaker.h"
 #include "repository/repository.h"
 
@@ -34,6 +35,7 @@ struct sweep {
     int64_t deadline_ms; /* boot-time clock */
     int64_t started;     /* database time; 0: a new walk */
     char after_key[OBJECT_KEY_SIZE];
+    struct trace trace; /* of who asked; passed on to the provider */
 
     /* What came of it. */
     int64_t attempted, deleted, failed, blocked;

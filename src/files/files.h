@@ -14,6 +14,7 @@
 #include "base/buffer.h"
 #include "base/error.h"
 #include "base/mailbox.h"
+#include "base/trace.h"
 #include "base/uuid.h"
 
 #include <stdbool.h>
@@ -121,6 +122,8 @@ struct files_op {
     struct files_answer answer;
     bool one_by_one;      /* DELETE, out: the store knows no bulk delete */
     bool address_changed; /* another address answered than the one before (M3) */
+
+    struct trace trace; /* passed on to the provider if somebody else began it; may be empty */
 
     void (*done)(struct files_op *op); /* on the files thread; must not block */
     void *owner;                       /* the caller's */

@@ -1,6 +1,7 @@
 #include "handlers/account.h"
 
 #include "base/clock.h"
+#include "base/log.h"
 #include "metrics/metrics.h"
 
 #include <stdio.h>
@@ -16,16 +17,31 @@ static void request_account(const char *listener, const struct request_end *end)
     metrics_add(METRIC_HTTP_SECONDS, end->microseconds, listener, route);
 }
 
+static void request_log(const char *listener, const struct request_end *end)
+{
+    bool failed = end->status >= 500;
+    log_for(end->trace);
+    log_event(
+        failed ? LOG_WARNING : LOG_DEBUG, failed ? "request failed" : "request",
+        log_text("listener", listener), log_text("method", end->method ? end->method : "none"),
+        log_text("route", end->pattern ? end->pattern : "none"),
+        log_number("status", end->status), log_number("milliseconds", end->microseconds / 1000),
+        failed ? log_text("reason", end->why) : (struct log_field){0});
+    log_for(NULL);
+}
+
 void account_public_end(void *context, const struct request_end *end)
 {
     (void)context;
     request_account("public", end);
+    request_log("public", end);
 }
 
 void account_private_end(void *context, const struct request_end *end)
 {
     (void)context;
     request_account("private", end);
+    request_log("private", end);
 }
 
 static const char *sweep_outcome(const struct sweep *sweep)

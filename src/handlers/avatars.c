@@ -204,6 +204,7 @@ static void state_submit(struct request *request, struct avatar_state *state,
                                      .method = request_method(request),
                                      .link_seconds = state->service->avatar_link_ms / 1000,
                                      .deadline_ms = clock_boot_ms() + FETCH_TIMEOUT_MS,
+                                     .trace = *request_trace(request),
                                      .done = fetch_done,
                                      .owner = request};
     buffer_init(&state->fetch.body, LIMIT_AVATAR_OPTION_BYTES);

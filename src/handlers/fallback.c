@@ -40,12 +40,15 @@ static json_t *result_encode(const struct sweep *sweep)
 static void sweep_note(const struct sweep_state *state)
 {
     const struct sweep *sweep = &state->run.sweep;
+    log_for(&sweep->trace);
     account_sweep(state->service, sweep, state->by_page);
-    log_info("sweep finished", log_number("attempted", sweep->attempted),
-             log_number("deleted", sweep->deleted), log_number("failed", sweep->failed),
-             log_number("blocked", sweep->blocked),
+    log_info("sweep finished", log_text("sweep", sweep->trace.span),
+             log_text("caller", state->by_page ? "page" : "job"),
+             log_number("attempted", sweep->attempted), log_number("deleted", sweep->deleted),
+             log_number("failed", sweep->failed), log_number("blocked", sweep->blocked),
              log_number("remaining", sweep->backlog.pending + sweep->backlog.blocked),
              log_text("breaker", breaker_state_name(sweep->breaker)));
+    log_for(NULL);
 }
 
 static const char unavailable[] =
@@ -167,6 +170,7 @@ void fallback_delete(struct request *request)
     }
     state->run.owner = state;
     state->service = service;
+    state->run.sweep.trace = *request_trace(request);
     state->by_page = request_header(request, FALLBACK_PAGE_HEADER);
     const char *accept = request_header(request, "Accept");
     if (accept && strstr(accept, "application/x-ndjson")) {

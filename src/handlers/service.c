@@ -4,11 +4,17 @@
 #include "config/limits.h"
 #include "config/options.h"
 
+#include <stdio.h>
 #include <string.h>
 #include <strings.h>
 
 static void flow_done(struct flow_run *run)
 {
+    if (run->flow.result == FLOW_UNAVAILABLE && *run->cause) {
+        char cause[128];
+        snprintf(cause, sizeof cause, "the file store answered %s", run->cause);
+        request_explain(run->owner, cause);
+    }
     request_resume(run->owner);
 }
 
@@ -17,6 +23,7 @@ void service_run_flow(struct request *request, struct flow_run *run, request_han
     struct service *service = request_context(request);
     run->done = flow_done;
     run->owner = request;
+    run->trace = *request_trace(request);
     /* Suspended first: the flow may have ended before runtime_run_flow returns. */
     request_suspend(request, next);
     if (!runtime_run_flow(service->runtime, run)) {

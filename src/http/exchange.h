@@ -5,6 +5,7 @@
 #define HTTP_EXCHANGE_H
 
 #include "base/buffer.h"
+#include "base/trace.h"
 #include "http/guard.h"
 #include "http/request.h"
 #include "http/server.h"
@@ -18,9 +19,11 @@
 struct request {
     struct MHD_Connection *connection;
     struct guard_target target;
-    bool begun;       /* the handler was called */
+    bool begun; /* the handler was called */
+    struct trace trace;
     int64_t begun_us; /* boot-time clock */
     int status;       /* of the reply; 0: none yet */
+    char why[160];    /* of a 5xx, for the log */
     int refused_with; /* a bad credential's answer, perhaps after a while; 0: none */
     const char *method;
     void *context;

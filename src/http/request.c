@@ -15,6 +15,16 @@ void *request_context(const struct request *request)
     return request->context;
 }
 
+const struct trace *request_trace(const struct request *request)
+{
+    return &request->trace;
+}
+
+void request_explain(struct request *request, const char *cause)
+{
+    snprintf(request->why, sizeof request->why, "%s", cause);
+}
+
 const char *request_method(const struct request *request)
 {
     return request->method;
@@ -248,6 +258,8 @@ void request_reply_error(struct request *request, int status, const char *format
     va_start(arguments, format);
     vsnprintf(message, sizeof message, format, arguments);
     va_end(arguments);
+    if (status >= 500 && !*request->why)
+        request_explain(request, message);
     json_t *text = json_string(message);
     /* What a message quotes of the caller may be no UTF-8, or be cut inside a character. */
     if (!text)

@@ -8,6 +8,8 @@
 #ifndef HTTP_REQUEST_H
 #define HTTP_REQUEST_H
 
+#include "base/trace.h"
+
 #include <jansson.h>
 #include <stdbool.h>
 #include <stddef.h>
@@ -20,6 +22,9 @@ typedef void request_handler(struct request *request);
 
 /* What the server was given as the handlers' context. */
 void *request_context(const struct request *request);
+
+/* Whose request it is: taken over from the header traceparent, or begun. */
+const struct trace *request_trace(const struct request *request);
 
 const char *request_method(const struct request *request);
 
@@ -44,6 +49,9 @@ const unsigned char *request_body(const struct request *request, size_t *ret_len
 
 /* The same for a handler that works in its place; NULL if it is empty. */
 unsigned char *request_edit_body(struct request *request, size_t *ret_length);
+
+/* The cause of what is going to be a 5xx, in words for the log only. The owner's thread. */
+void request_explain(struct request *request, const char *cause);
 
 /* What a handler keeps across a suspension; `release` is called with it at the end. */
 void request_keep(struct request *request, void *state, void (*release)(void *state));

@@ -150,6 +150,8 @@ static bool request_begin(struct server *server, struct request *request, const 
 {
     request->begun = true;
     request->begun_us = clock_boot_us();
+    trace_take(request_header(request, "traceparent"), &request->trace);
+    log_for(&request->trace);
     request->method = method;
     struct guard_refusal refusal =
         guard_judge(request->connection, &request->target, path, method, version);
@@ -196,6 +198,7 @@ static enum MHD_Result access_handle(void *data, struct MHD_Connection *connecti
         return MHD_NO;
     if (!request->begun) {
         bool suspended = request_begin(data, request, path, method, version);
+        log_for(NULL);
         /* A suspended request is somebody else's: nothing of it may be read. */
         return suspended || !request->replied ? MHD_YES : request->queued;
     }
@@ -206,7 +209,9 @@ static enum MHD_Result access_handle(void *data, struct MHD_Connection *connecti
         *upload_length = 0;
         return MHD_YES;
     }
+    log_for(&request->trace);
     request_handle(request);
+    log_for(NULL);
     return request->replied ? request->queued : MHD_YES;
 }
 
@@ -216,7 +221,9 @@ static void end_tell(const struct server *server, const struct request *request)
     struct request_end end = {.method = route ? route->method : NULL,
                               .pattern = route ? route->pattern : NULL,
                               .status = request->status,
-                              .microseconds = clock_boot_us() - request->begun_us};
+                              .microseconds = clock_boot_us() - request->begun_us,
+                              .trace = &request->trace,
+                              .why = request->why};
     server->options.ended(server->options.context, &end);
 }
 

@@ -26,6 +26,8 @@ struct request_end {
     const char *method, *pattern; /* of the route; NULL: none took it */
     int status;                   /* 0: it ended without an answer */
     int64_t microseconds;         /* from its head to the end of the answer */
+    const struct trace *trace;
+    const char *why; /* of a 5xx; "": no reason is known */
 };
 
 struct server_options {

@@ -78,18 +78,23 @@ static int body_read(struct work *work, struct error *error)
     return failed;
 }
 
-#define HEADERS_MAX (OPTION_TEXTS_MAX + CREDENTIALS_MAX + 2)
+#define HEADERS_MAX (OPTION_TEXTS_MAX + CREDENTIALS_MAX + 3)
 
 static void call_send(struct work *work, const char *url)
 {
     const struct job_options *options = work->job->options;
     char key[RUN_KEY_SIZE], key_header[RUN_KEY_SIZE + 20];
+    char parent[TRACE_PARENT_SIZE], parent_header[TRACE_PARENT_SIZE + 16];
     const char *headers[HEADERS_MAX];
     size_t count = 0;
     run_key(&work->run, options->name, key);
     snprintf(key_header, sizeof key_header, "Idempotency-Key: %s", key);
     headers[count++] = "Accept: application/x-ndjson, application/json;q=0.9";
     headers[count++] = key_header;
+    trace_go_on(&work->trace);
+    trace_format(&work->trace, parent);
+    snprintf(parent_header, sizeof parent_header, "traceparent: %s", parent);
+    headers[count++] = parent_header;
     for (size_t i = 0; i < options->headers.count; i++)
         headers[count++] = options->headers.items[i];
     for (size_t i = 0; i < work->credentials.count; i++)
@@ -182,6 +187,7 @@ static void run_ended(struct work *work)
 static void run_began(struct work *work)
 {
     uuid_generate(work->run_id);
+    trace_begin(work->run_id, &work->trace);
     progress_begin(work->progress, work, work->named ? work->job->options->name : NULL,
                    clock_boot_ms());
     ping_send(&work->ping, PING_START, work->run_id);

@@ -7,6 +7,7 @@
 #ifndef JOB_WORK_H
 #define JOB_WORK_H
 
+#include "base/trace.h"
 #include "job/alert.h"
 #include "job/ping.h"
 #include "job/progress.h"
@@ -40,6 +41,7 @@ struct work {
     bool waited; /* the log says that the service is waited for */
     bool named;  /* there are several jobs */
     char run_id[UUID_TEXT_SIZE];
+    struct trace trace; /* of the run; its id is run_id's digits */
     struct ping ping;
     struct alert alert;
     int64_t success_wall_ms; /* end of the last good run; 0: none yet */

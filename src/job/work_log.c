@@ -23,6 +23,7 @@ void work_log_call(const struct work *work)
     const struct call_verdict *verdict = &work->verdict;
     const struct call_counts *counts = &verdict->counts;
     struct log_field job = job_field(work);
+    log_for(&work->trace);
     if (verdict->exit_code)
         log_warning("call failed", job, log_number("status", verdict->status),
                     log_text("reason", verdict->text));
@@ -35,9 +36,10 @@ void work_log_call(const struct work *work)
                  log_text("more", verdict->more ? "yes" : "no"));
     else
         log_info("call finished", job, log_number("status", verdict->status));
+    log_for(NULL);
 }
 
-#define FIELDS_MAX 16
+#define FIELDS_MAX 20
 
 void work_log_run(const struct work *work)
 {
@@ -66,6 +68,7 @@ void work_log_run(const struct work *work)
         fields[count++] = log_number("exit", last->exit_code);
         fields[count++] = log_text("reason", work->run.reason);
     }
+    fields[count++] = log_text("trace", work->trace.id);
     log_write(last->exit_code ? LOG_WARNING : LOG_INFO, "run finished", fields, count);
 }
 

@@ -3,6 +3,8 @@
 
 #include "base/clock.h"
 
+#include <string.h>
+
 static void flow_carry(struct flow_run *run, enum flow_step step);
 
 static void flow_go_on(struct flow_run *run)
@@ -17,7 +19,10 @@ static void flow_written(struct repository_op *op)
 
 static void flow_filed(struct files_op *op)
 {
-    flow_go_on(op->owner);
+    struct flow_run *run = op->owner;
+    if (!files_answer_is_ok(&op->answer))
+        memcpy(run->cause, op->answer.code, sizeof run->cause);
+    flow_go_on(run);
 }
 
 static void flow_finish(struct flow_run *run)
@@ -69,6 +74,7 @@ static void flow_carry(struct flow_run *run, enum flow_step step)
     case FLOW_FILES:
         run->flow.files.done = flow_filed;
         run->flow.files.owner = run;
+        run->flow.files.trace = run->trace;
         files_submit_always(run->runtime->files, &run->flow.files);
         break;
     case FLOW_HAND:
@@ -116,7 +122,7 @@ bool runtime_run_flow(struct runtime *runtime, struct flow_run *run)
 void flow_run_handed(struct runtime *runtime, struct flow_run *run, int64_t now)
 {
     struct waiter *waiter = run->registered ? &run->flow.waiter : NULL;
-    engine_handed(runtime->engine, now, &run->flow.op.keys, waiter,
+    engine_handed(runtime->engine, now, &run->flow.op.keys, &run->trace, waiter,
                   now + runtime->options.delete_wait_ms);
     if (!waiter)
         flow_go_on(run);

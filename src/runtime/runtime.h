@@ -41,6 +41,8 @@ struct flow_run {
     struct flow flow;
     void (*done)(struct flow_run *run); /* any thread; flow.result stands */
     void *owner;                        /* the caller's */
+    struct trace trace;                 /* whose it is; passed on to the file store */
+    char cause[FILES_CODE_SIZE];        /* what the file store answered that made it fail */
 
     struct runtime *runtime;
     struct message waiting, handing;

@@ -212,7 +212,8 @@ static void request_send(struct s3 *s3, struct s3_request *request)
     struct files_op *op = request->op;
     struct s3_parameter parameters[S3_REQUEST_PARAMETERS];
     int64_t left_ms = op->deadline_ms - clock_boot_ms();
-    struct s3_call call = {.parameters = parameters, .timeout_ms = left_ms};
+    struct s3_call call = {
+        .parameters = parameters, .timeout_ms = left_ms, .trace = &op->trace};
     bool begun = request->erasure ||
                  (request->step > S3_STEP_LOOK && request->step < S3_STEP_VERSIONING);
     if (left_ms <= 0)

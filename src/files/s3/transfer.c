@@ -138,13 +138,24 @@ static int manner_add(struct s3_transfer *transfer, const struct s3_location *lo
                : 0;
 }
 
+/* What we are doing is a part of what a caller does, who may see it through the store. */
+static int trace_add(struct s3_transfer *transfer, const struct trace *trace)
+{
+    char parent[TRACE_PARENT_SIZE];
+    if (!trace || !trace->given)
+        return 0;
+    trace_format(trace, parent);
+    return header_add(transfer, "traceparent", parent);
+}
+
 static int headers_build(struct s3_transfer *transfer, const struct s3_store *store,
                          const struct s3_call *call, const void *bytes, size_t length)
 {
     char sha256[SHA256_HEX_SIZE];
     if (sha256_hex(bytes, length, sha256) < 0 ||
         header_add(transfer, "x-amz-content-sha256", sha256) < 0 ||
-        manner_add(transfer, &store->location, call) < 0)
+        manner_add(transfer, &store->location, call) < 0 ||
+        trace_add(transfer, call->trace) < 0)
         return -1;
     if (call->content_type && (header_add(transfer, "Content-Type", call->content_type) < 0 ||
                                checksums_add(transfer, store, bytes, length) < 0))

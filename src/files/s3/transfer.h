@@ -5,6 +5,7 @@
 #define FILES_S3_TRANSFER_H
 
 #include "base/buffer.h"
+#include "base/trace.h"
 #include "files/s3/credentials.h"
 #include "files/s3/location.h"
 
@@ -46,6 +47,7 @@ struct s3_call {
     struct buffer *object; /* where the body of a 200 goes, or with a range that of a 206; NULL:
                               like any other */
     int64_t timeout_ms;
+    const struct trace *trace; /* sent as traceparent if it is somebody else's; NULL: none */
 };
 
 struct s3_transfer {

@@ -125,6 +125,26 @@ static void log__cuts_a_line_that_is_too_long_at_a_field(void **state)
     }
 }
 
+static void log__names_the_request_that_it_works_for(void **state)
+{
+    (void)state;
+    struct trace trace;
+    trace_take("00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01", &trace);
+    memcpy(trace.span, "0123456789abcdef", sizeof trace.span);
+    log_init(LOG_INFO, false);
+    log_for(&trace);
+    capture_begin();
+    log_info("x", log_number("count", 1));
+    capture_end();
+    assert_non_null(strstr(line, "\"count\":1,\"trace\":\"4bf92f3577b34da6a3ce929d0e0e4736\","
+                                 "\"request\":\"0123456789abcdef\"}\n"));
+    log_for(NULL);
+    capture_begin();
+    log_info("x");
+    capture_end();
+    assert_null(strstr(line, "trace"));
+}
+
 static void log__finds_levels_by_name(void **state)
 {
     (void)state;
@@ -148,6 +168,7 @@ int main(void)
         CHECK(log__needs_no_field_and_no_text),
         CHECK(log__leaves_out_what_is_below_its_level),
         CHECK(log__cuts_a_line_that_is_too_long_at_a_field),
+        CHECK(log__names_the_request_that_it_works_for),
         CHECK(log__finds_levels_by_name),
     };
     return cmocka_run_group_tests_name("base: log", tests, NULL, NULL);

@@ -401,7 +401,8 @@ void world_hand(struct world *world, struct waiter *waiter, const char *subject,
     assert(added);
     snprintf(waiter->subject, sizeof waiter->subject, "%s", subject);
     engine_waits(world->engine, world->now, waiter);
-    engine_handed(world->engine, world->now, &keys, waiter, world->now + 2 * WORLD_SECOND);
+    engine_handed(world->engine, world->now, &keys, &(struct trace){0}, waiter,
+                  world->now + 2 * WORLD_SECOND);
     free(keys.items);
     commands_carry(world);
 }
