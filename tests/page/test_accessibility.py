@@ -3,6 +3,8 @@ import pytest
 
 import browser as browsers
 from backlog import leave_external, leave_one_of_each
+from support.s3 import StandIn
+from support.service import Service
 
 # WCAG 2.2: 1.4.3 text, 1.4.11 borders of controls, 2.5.8 targets.
 TEXT, LARGE_TEXT, BORDER, TARGET = 4.5, 3, 3, 24
@@ -63,14 +65,22 @@ return [[...document.querySelectorAll('*')].indexOf(element),
         style.outlineStyle !== 'none' && parseFloat(style.outlineWidth) >= 2];"""
 
 
-@pytest.fixture
-def full(service, s3d, browser):
-    """The page with something in every part of it."""
-    users = service(files=s3d.url(), environment=s3d.environment, inline="off", timer="off",
-                    job_late_after="1s")
-    users.wait_until_ready()
+@pytest.fixture(scope="module")
+def world(tmp_path_factory):
+    """A service with something to see in every part of the page; the tests only look."""
+    folder = tmp_path_factory.mktemp("world")
+    s3d = StandIn(folder)
+    users = Service(folder / "service", files=s3d.url(), environment=s3d.environment, inline="off",
+                    timer="off", job_late_after="1s").start().wait_until_ready()
     leave_one_of_each(users, s3d)
-    browser.open(users).sign_in(users.token)
+    yield users
+    users.end()
+    s3d.stop()
+
+
+@pytest.fixture
+def full(world, browser):
+    browser.open(world).sign_in(world.token)
     browser.wait(lambda: len(browser.keys()) == 3, "the list")
     return browser
 
@@ -125,8 +135,7 @@ def test_what_changes_is_told(full):
 def test_words_and_controls_stand_out(full, scheme):
     full.scheme(scheme)
     full.wait_text("warnings", "late")
-    full.click("sweep-run")
-    full.wait(lambda: full.text("sweep-words").startswith("Done"), "the sweep")
+    full.run("document.querySelector('#sweep-live').hidden = false")
     texts = full.run(TEXTS)
     assert len(texts) > 60
     assert [(text, round(ratio, 2)) for text, ratio, large in texts
