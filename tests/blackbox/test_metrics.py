@@ -5,7 +5,7 @@ import time
 
 import pytest
 
-from support import images
+from support import images, programs
 
 LINE = re.compile(r"^(?P<name>[a-z_]+)(?:\{(?P<labels>.*)\})? (?P<value>\S+)$")
 
@@ -63,6 +63,17 @@ def test_promtool_has_no_complaint(on_s3d, s3d):
     assert (done.returncode, done.stdout + done.stderr) == (0, "")
     for name in re.findall(r"^# TYPE (\S+)", text, re.MULTILINE):
         assert text.count(f"# HELP {name} ") == text.count(f"# TYPE {name} ") == 1
+
+
+def test_each_is_in_the_docs_as_it_describes_itself(lazy):
+    text = lazy.private.get("/metrics").text
+    docs = (programs.ROOT / "docs" / "watching.md").read_text(encoding="utf-8")
+    described = re.findall(r"^# HELP users_service_(\S+) (.+)\n# TYPE \S+ (\w+)$", text,
+                           re.MULTILINE)
+    assert len(described) > 25
+    for name, words, kind in described:
+        assert f"| `{name}` | {kind} | {words} |\n" in docs
+    assert docs.count("| `") == len(described)
 
 
 def test_the_backlog_is_as_old_and_as_large_as_it_is(lazy):
