@@ -147,8 +147,8 @@ def test_what_goes_well_is_only_told_to_who_asks_for_it(service):
     quiet, told = service(), service(log_level="debug")
     for users in (quiet, told):
         users.create()
-    (line,) = [line for line in told.wait_for(lambda: lines(told, "request"))
-               if line["route"] == "/api/users"]
+    (line,) = told.wait_for(lambda: [line for line in lines(told, "request")
+                                     if line["route"] == "/api/users"])
     assert (line["status"], line["level"], line["listener"]) == (201, "debug", "public")
     assert lines(quiet, "request") == []
 
