@@ -20,7 +20,11 @@ class Tap:
                 client, _ = self.listener.accept()
             except OSError:
                 return
-            server = socket.create_connection(("127.0.0.1", self.server_port))
+            try:
+                server = socket.create_connection(("127.0.0.1", self.server_port))
+            except OSError:
+                client.close()
+                continue
             for ends in ((client, server, self.heads), (server, client, None)):
                 threading.Thread(target=self.pump, args=ends, daemon=True).start()
 
