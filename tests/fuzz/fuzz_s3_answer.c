@@ -37,6 +37,7 @@ static void transfer_run(struct files_op *op, enum s3_kind kind, int client,
 {
     static const char *const methods[] = {[S3_WRITES] = "PUT",
                                           [S3_READS] = "GET",
+                                          [S3_READS_PART] = "GET",
                                           [S3_DELETES_ONE] = "DELETE",
                                           [S3_DELETES_ALL] = "POST"};
     static struct s3_store store = {.location = {.authority = "127.0.0.1",
@@ -49,7 +50,7 @@ static void transfer_run(struct files_op *op, enum s3_kind kind, int client,
     struct s3_call call = {.method = methods[kind],
                            .key = "avatars/key",
                            .once = true,
-                           .object = kind == S3_READS ? object : NULL,
+                           .object = kind == S3_READS || kind == S3_READS_PART ? object : NULL,
                            .timeout_ms = TIME_OUT_MS};
     FUZZ_HOLDS(s3_transfer_init(&transfer) == 0);
     FUZZ_HOLDS(s3_transfer_prepare(&transfer, &store, &call) == 0);
@@ -75,12 +76,14 @@ static void batch_judge(const struct files_op *op, const uint8_t *bytes, size_t 
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t length)
 {
+    static const enum s3_kind kinds[] = {S3_WRITES, S3_READS, S3_DELETES_ONE, S3_DELETES_ALL,
+                                         S3_READS_PART};
     const char *keys[KEYS] = {"avatars/a", "avatars/b", "avatars/c"};
     struct files_answer answers[KEYS] = {0};
     int pair[2];
     if (length < 1 || length > INPUT_MAX)
         return 0;
-    enum s3_kind kind = (enum s3_kind)(bytes[0] & 3);
+    enum s3_kind kind = kinds[bytes[0] % (sizeof kinds / sizeof *kinds)];
     struct files_op op = {.verb = kind == S3_DELETES_ALL ? FILES_DELETE : FILES_GET,
                           .keys = keys,
                           .answers = answers,
