@@ -115,8 +115,27 @@ struct head_walk {
     size_t count;
     int hosts, lengths, encodings, expects;
     const char *host, *encoding, *expect;
+    unsigned singles; /* a bit for each that was there */
     struct guard_refusal refusal;
 };
+
+/*
+ * Headers that say one thing, which the service acts on: of two, it would believe the first,
+ * and somebody before it perhaps the last. True if this is the second of one.
+ */
+static bool single_is_repeated(struct head_walk *walk, const char *name)
+{
+    static const char *const names[] = {"Authorization",   "Content-Type", "Content-Encoding",
+                                        "Idempotency-Key", "If-Range",     "Range"};
+    for (unsigned i = 0; i < sizeof names / sizeof *names; i++) {
+        if (strcasecmp(name, names[i]) != 0)
+            continue;
+        bool seen = walk->singles & 1u << i;
+        walk->singles |= 1u << i;
+        return seen;
+    }
+    return false;
+}
 
 static void header_note(struct head_walk *walk, const char *name, const char *value)
 {
@@ -147,6 +166,8 @@ static enum MHD_Result header_walk(void *data, enum MHD_ValueKind kind, const ch
         walk->refusal = refuse(400, "a header's name holds a byte that it may not");
     else if (!value_holds(value, value_length))
         walk->refusal = refuse(400, "a header's value holds a control character");
+    else if (single_is_repeated(walk, name))
+        walk->refusal = refuse(400, "a header that has one value is given twice");
     if (walk->refusal.status)
         return MHD_NO;
     walk->end = (uintptr_t)value + value_length;

@@ -37,7 +37,27 @@ def client(users, listener):
 
 # The document and the program.
 
+def used_components(node):
+    """The references in a part of the document, as they are written."""
+    if isinstance(node, list):
+        return {found for entry in node for found in used_components(entry)}
+    if isinstance(node, dict):
+        own = {node["$ref"]} if isinstance(node.get("$ref"), str) else set()
+        return own | {found for entry in node.values() for found in used_components(entry)}
+    return set()
+
+
 def test_the_document_is_sound():
+    parts = document.text["components"]
+    there = {f"#/components/{kind}/{name}" for kind in parts if kind != "securitySchemes"
+             for name in parts[kind]}
+    assert used_components(document.text) == there
+    schemes = set(parts["securitySchemes"])
+    tags = {tag["name"] for tag in document.tree["tags"]}
+    for item in document.tree["paths"].values():
+        for entry in (entry for entry in item.values() if isinstance(entry, dict)):
+            assert entry["summary"] and set(entry["tags"]) <= tags
+            assert {name for way in entry.get("security", []) for name in way} <= schemes
     for schema in document.tree["components"]["schemas"].values():
         jsonschema.Draft202012Validator.check_schema(schema)
     ids = [entry["operationId"] for item in document.tree["paths"].values()
@@ -257,6 +277,14 @@ def test_while_it_stops_everything_is_answered_503(service, s3d):
 @pytest.mark.parametrize("request_, code, library", [
     (b"GET /api/health HTTP/1.1\r\n\r\n", 400, False),
     (b"GET /api/health\r\n\r\n", 400, True),
+    (b"POST /api/users HTTP/1.1\r\nHost: x\r\nIdempotency-Key: a\r\nidempotency-key: a\r\n\r\n",
+     400, False),
+    (b"GET /api/users HTTP/1.1\r\nHost: x\r\nRange: bytes=0-1\r\nRange: bytes=1-2\r\n\r\n",
+     400, False),
+    (b"GET /api/users HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer a\r\nAuthorization: b\r\n\r\n",
+     400, False),
+    (b"GET /api/users HTTP/1.1\r\nHost: x\r\nIf-None-Match: \"a\"\r\nIf-None-Match: \"b\"\r\n"
+     b"Accept: a/b\r\nAccept: c/d\r\nX: y\r\nX: y\r\n\r\n", 200, False),
     (b"PUT /api/users/x HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
      411, False),
     (b"DELETE /api/users/x HTTP/1.1\r\nHost: x\r\nContent-Length: 70000\r\n\r\n", 413, False),

@@ -146,3 +146,14 @@ def test_a_second_process_is_kept_off_the_database(service):
     other = users.run()
     assert other.returncode in (69, 78)
     assert users.public.get("/api/health").status == 200
+
+
+def test_an_image_that_is_said_to_be_a_page_is_shown_as_bytes(stopped):
+    type_in(stopped, "UPDATE users SET avatar_content_type = 'text/html'")
+    stopped.start()
+    for headers, code in (({}, 200), ({"Range": "bytes=0-3"}, 206)):
+        answer = stopped.public.get(f"/api/users/{stopped.ids[0]}/avatar", headers=headers)
+        assert answer.status == code
+        assert answer.headers["Content-Type"] == "application/octet-stream"
+        assert answer.headers["X-Content-Type-Options"] == "nosniff"
+    assert stopped.user(stopped.ids[0]).data["avatar"]["contentType"] == "text/html"
