@@ -22,7 +22,12 @@ struct engine *engine_new(const struct engine_options *options)
     engine->identity = IDENTITY_UNANSWERED;
     pace_init(&engine->pace, options->pages * options->page_keys);
     engine->pages = calloc(engine->page_count, sizeof *engine->pages);
-    if (!engine->pages) {
+    bool watches = options->watch_ms > 0;
+    if (watches)
+        engine->watched = calloc(1, sizeof *engine->watched);
+    if (!engine->pages || (watches && !engine->watched)) {
+        free(engine->pages);
+        free(engine->watched);
         free(engine);
         return NULL;
     }
@@ -38,6 +43,7 @@ void engine_free(struct engine *engine)
     for (size_t i = 0; i < engine->handed_count; i++)
         free(engine->handed[i]);
     free(engine->pages);
+    free(engine->watched);
     free(engine);
 }
 
@@ -184,6 +190,7 @@ static void engine_advance(struct engine *engine, int64_t now)
     engine_sweeps_advance(engine, now);
     timer_claim(engine, now);
     deletions_redate(engine, now);
+    engine_watch(engine, now);
     marked_finish(engine, now);
 }
 
@@ -241,9 +248,10 @@ void engine_stops_waiting(struct engine *engine, int64_t now, struct waiter *wai
 void engine_handed(struct engine *engine, int64_t now, const struct repository_keys *keys,
                    const struct trace *trace, struct waiter *waiter, int64_t deadline_ms)
 {
-    bool works = engine->breaker.state == BREAKER_CLOSED && engine->identity == IDENTITY_GOOD &&
-                 !engine->stopped;
-    for (size_t i = 0; i < keys->count; i++) {
+    bool aside = engine->options.aside;
+    bool works = !engine->stopped && (aside || (engine->breaker.state == BREAKER_CLOSED &&
+                                                engine->identity == IDENTITY_GOOD));
+    for (size_t i = 0; i < keys->count && !aside; i++) {
         char *key = works && engine->handed_count < HANDED_MAX ? strdup(keys->items[i]) : NULL;
         if (key) {
             engine->handed_for[engine->handed_count] = *trace;
@@ -271,8 +279,10 @@ void engine_swept(struct engine *engine, int64_t now, struct sweep *sweep)
 
 void engine_read(struct engine *engine, int64_t now, struct repository_op *op)
 {
-    struct sweep *sweep = (struct sweep *)((char *)op - offsetof(struct sweep, op));
-    engine_sweep_read(engine, sweep);
+    if (engine->watched && op == &engine->watched->op)
+        engine_watch_read(engine);
+    else
+        engine_sweep_read(engine, (struct sweep *)((char *)op - offsetof(struct sweep, op)));
     engine_advance(engine, now);
 }
 
@@ -297,6 +307,8 @@ int64_t engine_next_tick(const struct engine *engine, int64_t now)
     int64_t next = now + SLEEP_MAX_MS;
     if (engine->waiters.oldest)
         next = earlier(next, engine->waiters.oldest->deadline_ms);
+    if (engine->watched && engine->waiters.oldest && !engine->watching)
+        next = earlier(next, engine->watch_at > now ? engine->watch_at : now + 1);
     if (engine->options.timer && !engine->scanning)
         next = earlier(next, engine->woken ? now : engine->scan_at);
     if (engine->options.timer)

@@ -25,6 +25,8 @@ struct engine_options {
     size_t pages;     /* provider calls under way at once, beside those of requests that wait */
     size_t page_keys; /* keys in one call, 1 to PAGE_KEYS */
     bool timer;       /* due times and wakes start work */
+    bool aside;       /* others do the provider's work: nothing is claimed here */
+    int64_t watch_ms; /* between two looks for what others have finished; 0: there are none */
     uint64_t seed;
 };
 

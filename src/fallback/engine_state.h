@@ -25,8 +25,18 @@
 #define IDENTITY_RETRY_MS 1000
 /* Nobody sleeps longer (M1). */
 #define SLEEP_MAX_MS 60000
+/* Waiters whose subjects are looked up at once: as many as there can be requests. */
+#define WATCH_MAX 2048
 /* After the database failed. */
 #define PAUSE_MS 1000
+
+/* Subjects copied from their waiters, who may be answered and gone before the look is. */
+struct watched {
+    struct repository_op op;
+    char subjects[WATCH_MAX][OBJECT_KEY_SIZE];
+    const char *pointers[WATCH_MAX];
+    bool finished[WATCH_MAX];
+};
 
 struct engine {
     struct engine_options options;
@@ -73,6 +83,11 @@ struct engine {
     bool reopening;
     struct repository_op reopen;
 
+    /* What others may finish. */
+    struct watched *watched; /* NULL: there are no others */
+    int64_t watch_at;
+    bool watching;
+
     int64_t database_ahead; /* database time less boot-time clock */
 
     struct sweep *sweeps;
@@ -116,6 +131,10 @@ void engine_identity_judged(struct engine *engine, int64_t now, enum identity_ve
 /* The provider answered a probe; a call failed for a reason that concerns them all. */
 void engine_provider_back(struct engine *engine, int64_t now);
 void engine_provider_failed(struct engine *engine, int64_t now);
+
+/* engine_watch.c: requests wait for a key, whoever claimed it (C2). */
+void engine_watch(struct engine *engine, int64_t now);
+void engine_watch_read(struct engine *engine);
 
 /* engine_sweep.c */
 void engine_sweep_begin(struct engine *engine, struct sweep *sweep);

@@ -160,6 +160,13 @@ struct backlog {
     int64_t now;
 };
 
+/* Whether what others wait for is finished, by whomever. */
+struct watch {
+    const char *const *subjects; /* users' ids and objects' keys; borrowed until done */
+    size_t count;
+    bool *finished; /* out: of each subject: none of its deletions is left, nor the user */
+};
+
 /* What is known of a user's erasure (C6). */
 enum erasure_state { ERASURE_NONE, ERASURE_PENDING, ERASURE_BLOCKED, ERASURE_DELETED };
 
@@ -215,6 +222,7 @@ enum repository_verb {
     USER_LIST,     /* in: cursor (an id, "" to start), limit. out: users, user_count */
     ERASURE_GET,   /* in: id. out: erasure. OK */
     DELETION_LIST, /* in: filter_state, error_class, cursor (a key), limit. out: deletions */
+    FINISHED_FIND, /* watch */
     BACKLOG_GET,   /* out: backlog */
 };
 
@@ -260,6 +268,7 @@ struct repository_op {
     struct claim claim;
     struct confirm confirm;
     struct longest longest;
+    struct watch watch;
 
     struct repository_keys keys; /* PENDING, OK of AVATAR_ATTACH: what is to be deleted now */
     int64_t matched;

@@ -342,6 +342,36 @@ static void reopen__keeps_a_user_who_was_about_to_go(void **state)
     assert_true(finish("avatars/1").user_gone);
 }
 
+/* C2: of users and of keys, whoever finished them. */
+static void watch__tells_what_is_finished(void **state)
+{
+    (void)state;
+    static const char *const subjects[] = {ADA,         "avatars/1", BOB,
+                                           "avatars/2", EVE,         "avatars/9"};
+    bool finished[COUNT_OF(subjects)];
+    user_add_with_avatar(ADA, "avatars/1");
+    user_add_with_avatar(BOB, "avatars/2");
+    clear(BOB);
+    struct repository_op *op = op_new(FINISHED_FIND);
+    op->watch =
+        (struct watch){.subjects = subjects, .count = COUNT_OF(subjects), .finished = finished};
+    const bool before[] = {false, true, false, false, true, true};
+    op_read(op);
+    assert_memory_equal(finished, before, sizeof before);
+
+    mark(ADA);
+    finish("avatars/1");
+    finish("avatars/2");
+    const bool after[] = {true, true, false, true, true, true};
+    op_read(op);
+    assert_memory_equal(finished, after, sizeof after);
+
+    deletion_leave(EVE, "avatars/9");
+    const bool later[] = {true, true, false, true, false, false};
+    op_read(op);
+    assert_memory_equal(finished, later, sizeof later);
+}
+
 static enum repository_outcome adopt(const char *store_id)
 {
     struct repository_op *op = op_new(STORE_ADOPT);
@@ -375,6 +405,7 @@ int main(void)
         CONTRACT(external__handed_over_again_changes_nothing),
         CONTRACT(list__pages_say_whether_another_follows),
         CONTRACT(list__keeps_to_its_filters),
+        CONTRACT(watch__tells_what_is_finished),
         CONTRACT(backlog__of_nothing_is_nothing),
         CONTRACT(backlog__counts_guards_and_second_looks_apart),
         CONTRACT(backlog__ages_from_the_time_a_row_could_be_tried),

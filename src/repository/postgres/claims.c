@@ -64,6 +64,7 @@ static int next_due(struct session *session, struct claim *claim, int64_t now)
     struct query query;
     pq_begin(&query, session, STATEMENT_NEXT_DUE);
     pq_number(&query, now);
+    pq_number(&query, claim->lease_ms);
     if (pq_run(&query) < 0)
         return -1;
     if (pq_step(&query))

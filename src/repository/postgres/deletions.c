@@ -205,6 +205,33 @@ int postgres_deletion_list(struct session *session, struct repository_op *op)
     return failed;
 }
 
+int postgres_finished_find(struct session *session, struct repository_op *op)
+{
+    const struct watch *watch = &op->watch;
+    struct array subjects;
+    array_init(&subjects);
+    for (size_t i = 0; i < watch->count; i++) {
+        array_add_text(&subjects, watch->subjects[i]);
+        watch->finished[i] = false;
+    }
+    const char *text = array_text(&subjects);
+    struct query query;
+    pq_begin(&query, session, STATEMENT_FINISHED);
+    pq_text(&query, text);
+    int failed = text ? pq_run(&query) : -1;
+    array_deinit(&subjects);
+    if (failed)
+        return -1;
+    while (pq_step(&query)) {
+        int64_t place = pq_column_number(&query);
+        if (place >= 1 && place <= (int64_t)watch->count)
+            watch->finished[place - 1] = true;
+    }
+    pq_end(&query);
+    op->outcome = REPOSITORY_OK;
+    return 0;
+}
+
 int postgres_backlog_get(struct session *session, struct repository_op *op)
 {
     struct query query;

@@ -69,6 +69,7 @@ int postgres_receipts_reopen(struct session *session, struct repository_op *op, 
 int postgres_store_adopt(struct session *session, struct repository_op *op, int64_t now);
 int postgres_erasure_get(struct session *session, struct repository_op *op);
 int postgres_deletion_list(struct session *session, struct repository_op *op);
+int postgres_finished_find(struct session *session, struct repository_op *op);
 int postgres_backlog_get(struct session *session, struct repository_op *op);
 
 #endif

@@ -203,17 +203,39 @@ int repository_postgres_open(const char *url, int64_t startup_timeout_ms,
     return -1;
 }
 
+/* Connects once. */
+static int database_look(const char *url, struct address *ret_address,
+                         struct session *ret_session, struct error *error)
+{
+    if (address_parse(url, ret_address, error) < 0)
+        return -1;
+    if (session_open(ret_session, ret_address, WRITE_TIMEOUT_MS, error) == 0)
+        return 0;
+    address_deinit(ret_address);
+    return -1;
+}
+
+bool repository_postgres_is_empty(const char *url)
+{
+    struct address address;
+    struct session session;
+    struct error error;
+    if (database_look(url, &address, &session, &error) < 0)
+        return false;
+    bool empty = postgres_schema_is_empty(&session);
+    session_close(&session);
+    address_deinit(&address);
+    return empty;
+}
+
 int repository_postgres_check(const char *url, struct error *error)
 {
     struct address address;
     struct session session;
-    if (address_parse(url, &address, error) < 0)
+    if (database_look(url, &address, &session, error) < 0)
         return -1;
-    int failed = session_open(&session, &address, WRITE_TIMEOUT_MS, error);
-    if (!failed) {
-        failed = postgres_schema_check(&session, error);
-        session_close(&session);
-    }
+    int failed = postgres_schema_check(&session, error);
+    session_close(&session);
     address_deinit(&address);
     return failed;
 }

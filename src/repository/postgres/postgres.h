@@ -28,6 +28,9 @@ extern const int repository_postgres_schema_version;
 int repository_postgres_open(const char *url, int64_t startup_timeout_ms,
                              struct repository_driver **ret_driver, struct error *error);
 
+/* True if the database answers, and none of our tables is in it. */
+bool repository_postgres_is_empty(const char *url);
+
 /* Reads once whether the database could be opened; changes nothing. */
 int repository_postgres_check(const char *url, struct error *error);
 

@@ -99,6 +99,8 @@ static int read_carry_out(struct session *session, struct repository_op *op)
         return postgres_erasure_get(session, op);
     case DELETION_LIST:
         return postgres_deletion_list(session, op);
+    case FINISHED_FIND:
+        return postgres_finished_find(session, op);
     case BACKLOG_GET:
         return postgres_backlog_get(session, op);
     default:

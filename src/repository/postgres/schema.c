@@ -70,6 +70,13 @@ int postgres_schema_check(struct session *session, struct error *error)
     return version_check(session, error) < 0 ? -1 : 0;
 }
 
+bool postgres_schema_is_empty(struct session *session)
+{
+    struct error error;
+    session_begin(session);
+    return tables_find(session, &error) == 0;
+}
+
 /* Gives a new database its id, which binds stores and receipts to it (P1). */
 static int identity_insert(struct session *session)
 {

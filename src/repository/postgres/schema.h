@@ -17,6 +17,9 @@ int postgres_schema_check(struct session *session, struct error *error);
  */
 int postgres_schema_migrate(struct session *session, struct error *error);
 
+/* True if the database answers, and none of our tables is in it. */
+bool postgres_schema_is_empty(struct session *session);
+
 /* Reads the database's id and the store it knows into the driver. */
 int postgres_schema_read_ids(struct session *session, struct repository_driver *driver,
                              struct error *error);

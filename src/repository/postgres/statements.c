@@ -209,8 +209,13 @@ static const char *const texts[STATEMENT_COUNT] = {
         "error = 'a live user points at this object', tried_at = $2::bigint, "
         "leased_until = $2::bigint, due_at = $2::bigint + 86400000 WHERE key = ANY "
         "($1::text[])",
+    /* What another process holds comes back when its lease ends, if that process has died. */
     [STATEMENT_NEXT_DUE] =
-        "SELECT due_at FROM deletions WHERE due_at > $1::bigint ORDER BY due_at LIMIT 1",
+        "SELECT coalesce(least("
+        "(SELECT due_at FROM deletions WHERE due_at > $1::bigint ORDER BY due_at LIMIT 1), "
+        "(SELECT leased_until FROM deletions WHERE due_at <= $1::bigint "
+        "AND leased_until > $1::bigint AND leased_until <> $1::bigint + $2::bigint "
+        "ORDER BY due_at LIMIT 1)), 0)",
 
     /* The confirm clears the pointer first: the trigger then meets the row itself (R2). */
     [STATEMENT_POINTERS_CLEAR] =
@@ -328,6 +333,11 @@ static const char *const texts[STATEMENT_COUNT] = {
         "SELECT " DELETION_COLUMNS " FROM deletions WHERE key > $1 "
         "AND ($2::text IS NULL OR state = $2) AND ($3::text IS NULL OR error_class = $3) "
         "ORDER BY key LIMIT $4::bigint",
+    [STATEMENT_FINISHED] =
+        "SELECT place FROM unnest($1::text[]) WITH ORDINALITY AS subject (name, place) "
+        "WHERE NOT EXISTS (SELECT 1 FROM users WHERE id = name) "
+        "AND NOT EXISTS (SELECT 1 FROM deletions WHERE user_id = name) "
+        "AND NOT EXISTS (SELECT 1 FROM deletions WHERE key = name)",
     [STATEMENT_BACKLOG] =
         "SELECT count(*) FILTER (WHERE state = 'pending' AND not_before <= t), "
         "count(*) FILTER (WHERE state = 'blocked'), "

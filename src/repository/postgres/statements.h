@@ -70,6 +70,7 @@ enum statement {
     STATEMENT_USER_PAGE,
     STATEMENT_ERASURE,
     STATEMENT_DELETION_PAGE,
+    STATEMENT_FINISHED,
     STATEMENT_BACKLOG,
     /* The schema's, at start. */
     STATEMENT_TABLES,

@@ -164,6 +164,22 @@ int sqlite_deletion_list(struct connection *connection, struct repository_op *op
     return found < 0 ? -1 : 0;
 }
 
+int sqlite_finished_find(struct connection *connection, struct repository_op *op)
+{
+    const struct watch *watch = &op->watch;
+    op->outcome = REPOSITORY_OK;
+    for (size_t i = 0; i < watch->count; i++) {
+        struct query query = query_begin(connection, STATEMENT_UNFINISHED);
+        query_text(&query, watch->subjects[i]);
+        int found = query_step(&query);
+        query_end(&query);
+        if (found < 0)
+            return -1;
+        watch->finished[i] = found == 0;
+    }
+    return 0;
+}
+
 int sqlite_backlog_get(struct connection *connection, struct repository_op *op)
 {
     struct query query = query_begin(connection, STATEMENT_BACKLOG);

@@ -51,6 +51,7 @@ int sqlite_receipts_reopen(struct connection *connection, struct repository_op *
 int sqlite_store_adopt(struct connection *connection, struct repository_op *op, int64_t now);
 int sqlite_erasure_get(struct connection *connection, struct repository_op *op);
 int sqlite_deletion_list(struct connection *connection, struct repository_op *op);
+int sqlite_finished_find(struct connection *connection, struct repository_op *op);
 int sqlite_backlog_get(struct connection *connection, struct repository_op *op);
 
 /* Reads the columns of a deletion from the current row into `row`, which gets a key of its own.

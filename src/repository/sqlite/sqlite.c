@@ -78,6 +78,7 @@ static int write_carry_out(struct connection *connection, struct repository_op *
     case USER_LIST:
     case ERASURE_GET:
     case DELETION_LIST:
+    case FINISHED_FIND:
     case BACKLOG_GET:
         break;
     }
@@ -95,6 +96,8 @@ static int read_carry_out(struct connection *connection, struct repository_op *o
         return sqlite_erasure_get(connection, op);
     case DELETION_LIST:
         return sqlite_deletion_list(connection, op);
+    case FINISHED_FIND:
+        return sqlite_finished_find(connection, op);
     case BACKLOG_GET:
         return sqlite_backlog_get(connection, op);
     default:

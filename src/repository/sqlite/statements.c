@@ -216,6 +216,9 @@ static const char *const texts[STATEMENT_COUNT] = {
         "SELECT " DELETION_COLUMNS " FROM deletions WHERE key > ?1 "
         "AND (?2 IS NULL OR state = ?2) AND (?3 IS NULL OR error_class = ?3) "
         "ORDER BY key LIMIT ?4",
+    [STATEMENT_UNFINISHED] = "SELECT 1 FROM users WHERE id = ?1 "
+                             "UNION ALL SELECT 1 FROM deletions WHERE user_id = ?1 "
+                             "UNION ALL SELECT 1 FROM deletions WHERE key = ?1 LIMIT 1",
     [STATEMENT_BACKLOG] =
         "SELECT coalesce(sum(state = 'pending' AND not_before <= t), 0), "
         "coalesce(sum(state = 'blocked'), 0), "

@@ -218,6 +218,19 @@ static void backlog_read(struct world *world, struct repository_op *op)
     }
 }
 
+static void finished_find(struct world *world, struct repository_op *op)
+{
+    world->looks++;
+    op->outcome = world->looks_fail ? REPOSITORY_FAILED : REPOSITORY_OK;
+    for (size_t i = 0; i < op->watch.count; i++) {
+        op->watch.finished[i] = true;
+        for (size_t j = 0; j < world->row_count; j++) {
+            if (strcmp(world->rows[j].deletion.key, op->watch.subjects[i]) == 0)
+                op->watch.finished[i] = world->rows[j].finished;
+        }
+    }
+}
+
 /* The provider. */
 
 static void answer_fill(struct world *world, struct files_op *op, size_t i)
@@ -258,7 +271,10 @@ static void commands_carry(struct world *world)
             delete_begin(world, command.files);
             break;
         case ENGINE_READ:
-            backlog_read(world, command.repository);
+            if (command.repository->verb == FINISHED_FIND)
+                finished_find(world, command.repository);
+            else
+                backlog_read(world, command.repository);
             engine_read(world->engine, world->now, command.repository);
             break;
         case ENGINE_CHECK_IDENTITY:

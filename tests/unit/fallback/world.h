@@ -35,6 +35,8 @@ struct world {
     bool claims_fail; /* the answer to a claim's COMMIT is lost */
     bool confirms_fail;
     int64_t claim_takes; /* milliseconds */
+    bool looks_fail;     /* for what others have finished */
+    int64_t looks;
 
     /* The provider. Its answer is `answer` for each key, unless one of its own is set. */
     bool up; /* else it answers FILES_CODE_UNREACHABLE */
