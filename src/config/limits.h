@@ -40,6 +40,13 @@
 #define LIMIT_SWEEP_TIMEOUT_LEAST_MS  1000
 #define LIMIT_SWEEP_TIMEOUT_PRESET_MS 25000
 
+/*
+ * Between two looks for what other replicas have finished, while somebody waits for it: where
+ * only they finish anything, and where the one that waits mostly does it itself.
+ */
+#define LIMIT_WATCH_API_MS    20
+#define LIMIT_WATCH_SHARED_MS 200
+
 /* A token file: longer is no token. */
 #define LIMIT_TOKEN_BYTES 4096
 

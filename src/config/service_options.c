@@ -2,6 +2,8 @@
 
 #include "config/limits.h"
 
+#include <string.h>
+
 #define SECOND 1000
 #define MINUTE (60 * SECOND)
 #define HOUR   (60 * MINUTE)
@@ -47,10 +49,24 @@ static const struct option options[] = {
     {.name = "queue",
      .type = OPTION_TEXT,
      .offset = MEMBER(queue),
-     .value = "local",
+     .value = "QUEUE",
      .preset = "local",
-     .choices = "local",
-     .prose = "What wakes the engine beside time: local is this process itself."},
+     .secret = true,
+     .prose =
+         "What wakes the engine beside time. local: this process itself. postgres: any of "
+         "those "
+         "that share the database, by its NOTIFY. "
+         "amqp://USER:PASSWORD@HOST:PORT/VHOST, or amqps:// with ?cacert=FILE: one of them, "
+         "through a quorum queue of RabbitMQ; USERS_QUEUE keeps the password off the command "
+         "line. A wake that is lost costs time, and nothing else."},
+    {.name = "role",
+     .type = OPTION_TEXT,
+     .offset = MEMBER(role),
+     .value = "ROLE",
+     .preset = "all",
+     .choices = "api|worker|all",
+     .prose = "With PostgreSQL, what this replica does. api: answers users, commits what is to "
+              "be deleted and announces it. worker: deletes. all: both."},
     {.name = "token-file",
      .type = OPTION_TEXT,
      .offset = MEMBER(token_file),
@@ -333,6 +349,20 @@ static int access_check(const struct service_options *given, struct error *error
                           "private-client-ca", given->private_client_authority, error);
 }
 
+/* SQLite's file is one process's. */
+static int role_check(const struct service_options *settled, struct error *error)
+{
+    bool shared = strncmp(settled->database, "postgres", 8) == 0;
+    if (!shared && strcmp(settled->role, "all") != 0)
+        return error_set(error, ERROR_CONFIG,
+                         "--role %s needs --database postgresql://…: SQLite is for one process",
+                         settled->role);
+    if (!shared && strcmp(settled->queue, "postgres") == 0)
+        return error_set(error, ERROR_CONFIG,
+                         "--queue postgres needs --database postgresql://…");
+    return 0;
+}
+
 int service_options_settle(struct service_options *settled, struct error *error)
 {
     const struct {
@@ -343,7 +373,7 @@ int service_options_settle(struct service_options *settled, struct error *error)
             return error_set(error, ERROR_USAGE, "--%s is required: see users-service --help",
                              needed[i].name);
     }
-    if (access_check(settled, error) < 0)
+    if (access_check(settled, error) < 0 || role_check(settled, error) < 0)
         return -1;
     if (settled->files_timeout == 0) {
         settled->files_timeout = 2 * settled->lease / 5;

@@ -9,7 +9,7 @@
 /* Texts are borrowed from the command line and the environment; times in milliseconds. */
 struct service_options {
     const char *listen, *private_listen;
-    const char *database, *files, *files_faults, *queue;
+    const char *database, *files, *files_faults, *queue, *role;
     const char *token_file, *private_client_names, *private_peers, *api_token_file;
     const char *tls_certificate, *tls_key;
     const char *private_tls_certificate, *private_tls_key, *private_client_authority;

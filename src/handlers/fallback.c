@@ -168,6 +168,12 @@ void fallback_delete(struct request *request)
         free(state);
         return;
     }
+    if (!runtime_works(service->runtime)) {
+        free(state);
+        request_reply_unavailable(request, "this replica has the role api and finishes "
+                                           "nothing: call one with the role worker or all");
+        return;
+    }
     state->run.owner = state;
     state->service = service;
     state->run.sweep.trace = *request_trace(request);

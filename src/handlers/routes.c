@@ -33,8 +33,10 @@ size_t routes_public(const struct service *service, struct route routes[static R
         {"GET", "/api/deletions/{id}", erasures_get},
     };
     static_assert(sizeof table / sizeof *table <= ROUTES_MAX, "too many routes");
-    memcpy(routes, table, sizeof table);
-    return sizeof table / sizeof *table;
+    /* Who does not serve users says only how it is. */
+    size_t count = service->serves_users ? sizeof table / sizeof *table : 2;
+    memcpy(routes, table, count * sizeof *table);
+    return count;
 }
 
 size_t routes_private(const struct service *service, struct route routes[static ROUTES_MAX])

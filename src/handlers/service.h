@@ -14,6 +14,7 @@
 struct service {
     struct runtime *runtime;
     size_t avatar_limit; /* bytes of an image */
+    bool serves_users;   /* a worker does not */
     int64_t idempotency_ttl_ms;
     int64_t avatar_link_ms; /* life of a link to an avatar; 0: its bytes are served */
     int64_t job_late_after_ms;

@@ -7,6 +7,8 @@
 #include "files/s3/s3.h"
 #include "repository/postgres/postgres.h"
 #include "repository/sqlite/sqlite.h"
+#include "wake/postgres/notify.h"
+#include "wake/rabbitmq/rabbitmq.h"
 
 #include <semaphore.h>
 #include <string.h>
@@ -43,10 +45,29 @@ int drivers_open_database(const char *address, int64_t startup_timeout_ms,
     return address_refuse(error);
 }
 
+int drivers_new_wake(const char *queue, const char *database, bool listens,
+                     struct wake_driver **ret_driver, struct error *error)
+{
+    *ret_driver = NULL;
+    if (strcmp(queue, "local") == 0)
+        return 0;
+    if (strcmp(queue, "postgres") == 0)
+        return wake_postgres_new(database, listens, ret_driver, error);
+    if (strncmp(queue, "amqp://", 7) == 0 || strncmp(queue, "amqps://", 8) == 0)
+        return wake_rabbitmq_new(queue, listens, ret_driver, error);
+    return error_set(error, ERROR_USAGE, "give local, postgres or amqp://HOST/VHOST");
+}
+
+bool drivers_database_is_shared(const char *address)
+{
+    return address_is_postgres(address);
+}
+
 bool drivers_database_exists(const char *address)
 {
     const char *path = sqlite_path(address);
-    return path ? access(path, F_OK) == 0 : address_is_postgres(address);
+    return path ? access(path, F_OK) == 0
+                : address_is_postgres(address) && !repository_postgres_is_empty(address);
 }
 
 int drivers_check_database(const char *address, struct error *error)

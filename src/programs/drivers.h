@@ -6,6 +6,7 @@
 
 #include "files/files.h"
 #include "repository/repository.h"
+#include "wake/wake.h"
 
 /*
  * Opens the database of "sqlite:PATH" or "postgresql://…"; waits up to `startup_timeout_ms` for
@@ -13,6 +14,16 @@
  */
 int drivers_open_database(const char *address, int64_t startup_timeout_ms,
                           struct repository_driver **ret_driver, struct error *error);
+
+/*
+ * The queue of "local" (NULL), "postgres" (of the database at `database`), "amqp://…".
+ * `listens`: false for who only announces. ERROR_USAGE: no such kind.
+ */
+int drivers_new_wake(const char *queue, const char *database, bool listens,
+                     struct wake_driver **ret_driver, struct error *error);
+
+/* Several processes may use it at a time. */
+bool drivers_database_is_shared(const char *address);
 
 /* True if there is something at that address already. */
 bool drivers_database_exists(const char *address);

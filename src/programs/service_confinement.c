@@ -14,6 +14,8 @@
 #define PORT_HTTP  80
 #define PORT_HTTPS 443
 #define PORT_NAMES 53
+#define PORT_AMQP  5672
+#define PORT_AMQPS 5671
 
 /* What the C library and those for TLS read at any time; no secret is in any of it. */
 static const char *const read_by_libraries[] = {
@@ -95,14 +97,12 @@ static int folder_allow(struct sandbox *sandbox, const char *url, struct error *
 }
 
 /* The port of HOST[:PORT], which may have a path behind it. */
-static int authority_port(const char *authority, bool tls)
+static int authority_port(const char *authority, int preset)
 {
     size_t end = strcspn(authority, "/?#"), host = strcspn(authority, "]");
     host = host < end ? host : 0;
     host += strcspn(authority + host, ":/?#");
-    return authority[host] == ':' ? (int)strtol(authority + host + 1, NULL, 10)
-           : tls                  ? PORT_HTTPS
-                                  : PORT_HTTP;
+    return authority[host] == ':' ? (int)strtol(authority + host + 1, NULL, 10) : preset;
 }
 
 /* The files of the AWS tools: what one of them names, or the usual place of both. */
@@ -135,7 +135,9 @@ static int giver_allow(struct sandbox *sandbox, const char *region, struct error
     int failed = 0;
     if (authority)
         failed = sandbox_allow_port(
-            sandbox, authority_port(authority + 3, strncmp(source.url, "https", 5) == 0),
+            sandbox,
+            authority_port(authority + 3,
+                           strncmp(source.url, "https", 5) == 0 ? PORT_HTTPS : PORT_HTTP),
             error);
     if (!failed && source.token_file[0])
         failed = sandbox_allow_beside(sandbox, source.token_file, SANDBOX_READS, error);
@@ -156,7 +158,27 @@ static int files_allow(struct sandbox *sandbox, const char *url, struct error *e
          sandbox_allow_beside(sandbox, location.ca, SANDBOX_READS, error) < 0) ||
         giver_allow(sandbox, location.region, error) < 0)
         return -1;
-    return sandbox_allow_port(sandbox, authority_port(location.authority, location.tls), error);
+    int port = authority_port(location.authority, location.tls ? PORT_HTTPS : PORT_HTTP);
+    return sandbox_allow_port(sandbox, port, error);
+}
+
+/* A broker of messages; the database is allowed already. */
+static int queue_allow(struct sandbox *sandbox, const char *url, struct error *error)
+{
+    static const char authorities[] = "?cacert=";
+    bool tls = strncmp(url, "amqps://", 8) == 0;
+    if (!tls && strncmp(url, "amqp://", 7) != 0)
+        return 0;
+    const char *authority = strstr(url, "://") + 3;
+    const char *user_end = memrchr(authority, '@', strcspn(authority, "/?"));
+    const char *file = strstr(url, authorities);
+    int port =
+        authority_port(user_end ? user_end + 1 : authority, tls ? PORT_AMQPS : PORT_AMQP);
+    if (names_allow(sandbox, error) < 0 || sandbox_allow_port(sandbox, port, error) < 0)
+        return -1;
+    return file ? sandbox_allow_beside(sandbox, file + sizeof authorities - 1, SANDBOX_READS,
+                                       error)
+                : 0;
 }
 
 /* Files that are read again when they change. */
@@ -184,7 +206,8 @@ static int service_allow(struct sandbox *sandbox, const struct service_options *
     if (reads_allow(sandbox, read_by_libraries, COUNT(read_by_libraries), error) < 0 ||
         sandbox_allow(sandbox, "/dev/null", SANDBOX_WRITES, error) < 0 ||
         database_allow(sandbox, options->database, error) < 0 ||
-        files_allow(sandbox, options->files, error) < 0)
+        files_allow(sandbox, options->files, error) < 0 ||
+        queue_allow(sandbox, options->queue, error) < 0)
         return -1;
     return credentials_allow(sandbox, options, error);
 }

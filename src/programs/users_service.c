@@ -30,6 +30,7 @@ struct program {
     struct repository *repository;
     char store_id[UUID_TEXT_SIZE];
     struct files *files;
+    struct wake_driver *queue; /* NULL: none, or it is the runtime's */
     struct service service;
     struct route public_routes[ROUTES_MAX], private_routes[ROUTES_MAX];
     struct server *public_server, *private_server;
@@ -84,6 +85,40 @@ static int stores_open(struct program *program, struct error *error)
     return there ? 0 : database_open(program, error);
 }
 
+static void wake_heard(void *owner)
+{
+    runtime_hear(owner);
+}
+
+static bool role_is(const struct program *program, const char *role)
+{
+    return strcmp(program->options.role, role) == 0;
+}
+
+static int queue_read(struct program *program, struct error *error)
+{
+    const struct service_options *options = &program->options;
+    bool listens = !role_is(program, "api");
+    if (drivers_new_wake(options->queue, options->database, listens, &program->queue, error) <
+        0)
+        return error_wrap(error, "--queue");
+    return 0;
+}
+
+/* The queue may be away for long: the service starts, and works, without it. */
+static int wake_start(struct program *program, struct error *error)
+{
+    struct wake_driver *queue = program->queue;
+    struct wake *wake;
+    program->queue = NULL;
+    if (!queue)
+        return 0;
+    if (wake_open(queue, wake_heard, program->service.runtime, &wake, error) < 0)
+        return -1;
+    runtime_join(program->service.runtime, wake);
+    return 0;
+}
+
 static int runtime_start(struct program *program, struct error *error)
 {
     const struct service_options *options = &program->options;
@@ -94,7 +129,12 @@ static int runtime_start(struct program *program, struct error *error)
                    .second_look_ms = options->second_look,
                    .pages = (size_t)options->pages,
                    .page_keys = (size_t)options->page_keys,
-                   .timer = options->use_timer},
+                   .timer = options->use_timer && !role_is(program, "api"),
+                   .aside = role_is(program, "api"),
+                   .watch_ms = role_is(program, "api") ? LIMIT_WATCH_API_MS
+                               : drivers_database_is_shared(options->database)
+                                   ? LIMIT_WATCH_SHARED_MS
+                                   : 0},
         .flows = {.hands_over = options->use_inline,
                   .guard_ms = options->upload_guard,
                   .put_timeout_ms = 6 * options->files_timeout},
@@ -106,6 +146,8 @@ static int runtime_start(struct program *program, struct error *error)
     if (runtime_open(&settings, program->repository, program->files, &program->service.runtime,
                      error) < 0)
         return -1;
+    if (wake_start(program, error) < 0)
+        return -1;
     return runtime_await_identity(program->service.runtime, error);
 }
 
@@ -115,6 +157,7 @@ static int servers_start(struct program *program, struct error *error)
     int64_t threads = program->options.http_threads;
     struct service *service = &program->service;
     service->idempotency_ttl_ms = program->options.idempotency_ttl;
+    service->serves_users = !role_is(program, "worker");
     service->job_late_after_ms = program->options.job_late_after;
     scrape_begin(service);
     service->avatar_limit = (size_t)program->options.avatar_max;
@@ -190,7 +233,7 @@ static int exposure_check(const struct service_options *options, struct error *e
 
 static int program_start(struct program *program, struct error *error)
 {
-    if (access_open(program, error) < 0)
+    if (access_open(program, error) < 0 || queue_read(program, error) < 0)
         return -1;
     if (guard_self_test(error) < 0 || listeners_open(program, error) < 0 ||
         exposure_check(&program->options, error) < 0 ||
@@ -228,6 +271,8 @@ static void program_stop(struct program *program)
     server_close(program->public_server);
     server_close(program->private_server);
     runtime_close(program->service.runtime);
+    if (program->queue)
+        program->queue->close(program->queue);
     files_close(program->files);
     repository_close(program->repository);
     listener_close(program->public_socket);
@@ -277,7 +322,7 @@ static int fail(const struct error *error)
 static int check(struct program *program, struct error *error)
 {
     const struct service_options *options = &program->options;
-    if (access_open(program, error) < 0 ||
+    if (access_open(program, error) < 0 || queue_read(program, error) < 0 ||
         drivers_check_database(options->database, error) < 0 ||
         files_open_driver(program, error) < 0 ||
         drivers_probe_files(program->files, drivers_database_exists(options->database),

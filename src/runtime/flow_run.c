@@ -122,6 +122,8 @@ bool runtime_run_flow(struct runtime *runtime, struct flow_run *run)
 void flow_run_handed(struct runtime *runtime, struct flow_run *run, int64_t now)
 {
     struct waiter *waiter = run->registered ? &run->flow.waiter : NULL;
+    if (runtime->options.engine.aside)
+        wake_announce(runtime->wake);
     engine_handed(runtime->engine, now, &run->flow.op.keys, &run->trace, waiter,
                   now + runtime->options.delete_wait_ms);
     if (!waiter)

@@ -225,6 +225,7 @@ void runtime_close(struct runtime *runtime)
 {
     if (!runtime)
         return;
+    wake_close(runtime->wake);
     runtime_post(runtime, &runtime->end, MESSAGE_END);
     pthread_join(runtime->thread, NULL);
     engine_free(runtime->engine);
@@ -266,6 +267,22 @@ bool runtime_run_sweep(struct runtime *runtime, struct sweep_run *run)
 }
 
 void runtime_wake(struct runtime *runtime)
+{
+    runtime_hear(runtime);
+    wake_announce(runtime->wake);
+}
+
+void runtime_join(struct runtime *runtime, struct wake *wake)
+{
+    runtime->wake = wake;
+}
+
+bool runtime_works(const struct runtime *runtime)
+{
+    return !runtime->options.engine.aside;
+}
+
+void runtime_hear(struct runtime *runtime)
 {
     atomic_store(&runtime->woken, true);
     mailbox_wake(&runtime->mailbox);

@@ -9,6 +9,7 @@
 
 #include "fallback/engine.h"
 #include "users/flow.h"
+#include "wake/wake.h"
 
 struct runtime;
 
@@ -76,8 +77,20 @@ struct sweep_run {
 
 bool runtime_run_sweep(struct runtime *runtime, struct sweep_run *run);
 
-/* Something may be due: the engine looks, if its timer is on. */
+/* Something may be due: the engine looks, if its timer is on, and others are told. */
 void runtime_wake(struct runtime *runtime);
+
+/* Others say so: the engine looks. */
+void runtime_hear(struct runtime *runtime);
+
+/*
+ * Announces to others, and listens to them, from here on; the runtime owns it. Before any flow
+ * is run.
+ */
+void runtime_join(struct runtime *runtime, struct wake *wake);
+
+/* False: others do the provider's work. */
+bool runtime_works(const struct runtime *runtime);
 
 /* What can be seen from outside, at one instant. */
 struct runtime_status {

@@ -27,6 +27,7 @@ struct runtime {
     struct runtime_options options;
     struct repository *repository;
     struct files *files;
+    struct wake *wake;     /* NULL: nobody else is there */
     struct engine *engine; /* its thread's alone */
     struct mailbox mailbox;
     pthread_t thread;

@@ -19,7 +19,7 @@ def on(s3d, service, **options):
                          ids=["the image is gone", "the image is there"])
 def test_a_crash_during_a_delete_leaves_no_unmarked_user(service, s3d, agrees, rule):
     """It deleted the image first and marked the user only after an error."""
-    users = on(s3d, service, delete_wait="30s")
+    users = on(s3d, service, delete_wait="30s", lease="10s")
     ada = users.create_with_avatar()["id"]
     s3d.fault(rule)
 

@@ -11,7 +11,7 @@ import pathlib
 import re
 import sys
 
-FILES, REPOSITORY = "files/files.h", "repository/repository.h"
+FILES, REPOSITORY, WAKE = "files/files.h", "repository/repository.h", "wake/wake.h"
 LAW = {
     "base": (),
     "config": ("base",),
@@ -27,8 +27,12 @@ LAW = {
     "repository/sqlite": ("base", "repository"),
     "repository/postgres": ("base", "repository"),
     "fallback": ("base", FILES, REPOSITORY),
+    "wake": ("base",),
+    # The database's address, and how it is connected to.
+    "wake/postgres": ("base", "wake", "repository/postgres/address.h"),
+    "wake/rabbitmq": ("base", "wake"),
     "users": ("base", "fallback", FILES, REPOSITORY),
-    "runtime": ("base", "fallback", "users", "metrics", FILES, REPOSITORY,
+    "runtime": ("base", "fallback", "users", "metrics", FILES, REPOSITORY, WAKE,
                 "config/limits.h"),
     "http": ("base", "config"),
     "handlers": ("base", "config", "http", "images", "metrics", "runtime", "sandbox", "users",
@@ -36,7 +40,8 @@ LAW = {
     "job": ("base", "config", "http", "metrics/exposition.h"),
     "programs": ("base", "config", "fallback", "files", "files/local", "files/s3", "files/faulty",
                  "handlers", "http", "job", "metrics", "repository", "repository/sqlite",
-                 "repository/postgres", "runtime", "sandbox"),
+                 "repository/postgres", "runtime", "sandbox", "wake", "wake/postgres",
+                 "wake/rabbitmq"),
 }
 
 # In these, each folder is a driver: one that has no row is found.
@@ -46,7 +51,8 @@ WITH_DRIVERS = ("files", "repository", "wake")
 HOMES = {
     "curl/": ("files/s3", "http"),
     "expat": ("files/s3",),
-    "libpq": ("repository/postgres",),
+    "amqp": ("wake/rabbitmq",),
+    "libpq": ("repository/postgres", "wake/postgres"),
     "linux/landlock": ("sandbox",),
     "microhttpd": ("http",),
     "seccomp": ("sandbox",),

@@ -16,7 +16,7 @@ static void table_print(const char *listener, const struct route *routes, size_t
 int main(void)
 {
     /* Anything but 0, so that a body that is limited by it counts as one. */
-    const struct service service = {.avatar_limit = 1};
+    const struct service service = {.avatar_limit = 1, .serves_users = true};
     struct route routes[ROUTES_MAX];
     table_print("public", routes, routes_public(&service, routes));
     table_print("private", routes, routes_private(&service, routes));

@@ -46,6 +46,15 @@ run_pytest() {
     [[ -s $results/$label.xml ]] || echo "fail $label: pytest left no results" >>"$results/checks"
 }
 
+# Starts a PostgreSQL server for the rest of the suite; REPOSITORY_ADDRESS says where.
+on_postgres() {
+    server=$(mktemp -d)
+    trap 'tests/support/postgres.py stop "$server/postgres"; rm -rf "$server"' EXIT
+    chmod 755 "$server"
+    REPOSITORY_ADDRESS=$(tests/support/postgres.py start "$server/postgres")
+    export REPOSITORY_ADDRESS
+}
+
 # One thing to look at: passes if the command does.
 check() {
     local name=$1
