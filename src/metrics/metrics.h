@@ -41,6 +41,7 @@ enum metric {
     METRIC_BATCH_SECONDS,
     METRIC_PROVIDER_SECONDS, /* verb */
     METRIC_PROVIDER_CALLS,   /* verb, answer */
+    METRIC_RENEWALS,         /* source, outcome */
     METRIC_SWEEPS,           /* caller, outcome */
     METRIC_SWEEPS_IN_VAIN,
     METRIC_JOB_CALLED,

@@ -1,11 +1,13 @@
 """`users-service check --files URL`: what of a store works, and what that means."""
 import os
+import ssl
 import subprocess
 
 import pytest
 
 from support import programs
 from support.ports import free_port
+from support.scripted_server import ScriptedServer
 
 USAGE, UNAVAILABLE, CONFIGURATION = 64, 69, 78
 STEPS = ["identity", "put", "get", "ranged get", "listing", "versions", "delete", "bulk delete"]
@@ -90,6 +92,43 @@ def test_a_bucket_with_versions_is_left_without_any_on_ceph(check, ceph):
     assert "every version" in checked.meaning("versions")
     left = ceph.client.list_object_versions(Bucket=ceph.bucket)
     assert "Versions" not in left and "DeleteMarkers" not in left
+
+
+def test_a_bucket_may_be_part_of_the_host_s_name_on_ceph(check, ceph):
+    port = ceph.endpoint.rsplit(":", 1)[1]
+    checked = check(f"s3://{ceph.bucket}/{PREFIX}?region={ceph.region}&path-style=off"
+                    f"&endpoint=http://localhost:{port}", ceph.environment)
+    assert_all_is_well(checked)
+
+
+@pytest.mark.parametrize("manner", ["checksum=sha256", "requester-pays=on", "bulk-delete=off"])
+def test_a_manner_of_asking_is_taken_by_ceph(check, ceph, manner):
+    checked = check(f"{ceph.url(PREFIX)}&{manner}", ceph.environment)
+    assert checked.code == 0, checked.output
+    assert {checked.works(step) for step in STEPS if step != "bulk delete"} == {"yes"}
+    assert ceph.objects() == {}
+
+
+def test_a_certificate_of_one_s_own_is_trusted_if_it_is_named(check, tmp_path):
+    """A store that has nothing and takes nothing, behind TLS; only the handshake matters."""
+    certificate, key = tmp_path / "ca.pem", tmp_path / "key.pem"
+    subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt",
+                    "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2", "-subj",
+                    "/CN=localhost", "-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1",
+                    "-keyout", key, "-out", certificate], check=True, capture_output=True)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate, key)
+    server = ScriptedServer(tls=context)
+    try:
+        address = f"s3://bucket?endpoint={server.url('')}"
+        credentials = {"AWS_ACCESS_KEY_ID": "a", "AWS_SECRET_ACCESS_KEY": "b"}
+        refused = check(address, credentials)
+        assert refused.works("identity") == "FAILS" and "tls" in refused.meaning("identity")
+        for named in (check(f"{address}&ca={certificate}", credentials),
+                      check(address, credentials | {"AWS_CA_BUNDLE": str(certificate)})):
+            assert named.works("identity") == "yes", named.output
+    finally:
+        server.close()
 
 
 def test_no_bulk_delete_is_no_hindrance(check, s3d):

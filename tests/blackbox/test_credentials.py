@@ -118,4 +118,8 @@ def test_nobody_notices_a_renewal(service, s3d_with, giver):
     programs.wait_for(lambda: "credentials were renewed" in users.log(), what="that to be said")
     user = users.create_with_avatar()
     assert users.delete(user["id"]).status == 200
+    counted = users.private.get("/metrics").text
+    for outcome in ("renewed", "failed"):
+        assert ("users_service_credentials_renewals_total"
+                f'{{source="container",outcome="{outcome}"}} 2\n') in counted
     assert "s3cret" not in users.log() and "a-token" not in users.log()

@@ -20,7 +20,7 @@ LAW = {
     "sandbox": ("base",),
     "files": ("base", "metrics"),
     "files/local": ("base", "files"),
-    "files/s3": ("base", "files"),
+    "files/s3": ("base", "files", "metrics"),
     # Its rules are written with the durations and numbers that options have.
     "files/faulty": ("base", "files", "config/options.h"),
     "repository": ("base", "metrics"),

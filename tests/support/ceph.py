@@ -80,6 +80,7 @@ osd_scrub_during_recovery = false
 [client.rgw]
 rgw_data = {folder}/rgw
 rgw_frontends = beast endpoint=127.0.0.1:{gateway}
+rgw_dns_name = localhost
 rgw_enable_usage_log = false
 rgw_gc_obj_min_wait = 60
 rgw_thread_pool_size = 32

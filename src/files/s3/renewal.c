@@ -5,6 +5,7 @@
 #include "base/log.h"
 #include "files/driver.h"
 #include "files/s3/grant.h"
+#include "metrics/metrics.h"
 
 #include <ctype.h>
 #include <errno.h>
@@ -215,6 +216,7 @@ static void failure_note(struct s3_renewal *renewal)
                     log_text("source", s3_source_name(&renewal->source)),
                     log_text("error", renewal->why.code), log_text("text", renewal->why.text));
     renewal->failing = true;
+    metrics_add(METRIC_RENEWALS, 1, s3_source_name(&renewal->source), "failed");
     renewal->pause_ms = renewal->pause_ms ? 2 * renewal->pause_ms : S3_RENEWAL_PAUSE_MS;
     if (renewal->pause_ms > S3_RENEWAL_PAUSE_MS_MAX)
         renewal->pause_ms = S3_RENEWAL_PAUSE_MS_MAX;
@@ -257,6 +259,7 @@ static void grant_take(struct s3_renewal *renewal, struct s3_grant *grant)
               log_text("source", s3_source_name(&renewal->source)));
     renewal->held = true;
     renewal->failing = false;
+    metrics_add(METRIC_RENEWALS, 1, s3_source_name(&renewal->source), "renewed");
     explicit_bzero(grant, sizeof *grant);
 }
 
