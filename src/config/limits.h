@@ -8,7 +8,8 @@
 #define LIMIT_HEAD_BYTES          (36 * 1024) /* request line and headers, and the reply's */
 #define LIMIT_JSON_BODY_BYTES     (64 * 1024)
 #define LIMIT_CONNECTIONS         2048
-#define LIMIT_CONNECTION_IDLE_S   60
+#define LIMIT_FILES               (2 * LIMIT_CONNECTIONS + 1024) /* open at once, if allowed */
+#define LIMIT_CLIENT_BYTES_S      (32 * 1024) /* the slowest that a client may send or take */
 #define LIMIT_REPLY_BYTES         (64L * 1024 * 1024)
 #define LIMIT_PAGE_ITEMS          1000
 #define LIMIT_PAGE_ITEMS_PRESET   100
@@ -23,8 +24,18 @@
 #define LIMIT_FILES_MAILBOX  1024
 #define LIMIT_ENGINE_MAILBOX 8192
 
-/* Requests with an image in memory at once; one more is answered 503. */
-#define LIMIT_IMAGES 64
+/*
+ * Images in memory at once, on their way in and out: what would need more is answered 503, and
+ * a body is then not read. With them the service stays below LIMIT_MEMORY_BYTES while 1,000
+ * clients are connected, whatever they send and however slowly.
+ */
+#define LIMIT_UPLOAD_BYTES   (128L * 1024 * 1024)
+#define LIMIT_DOWNLOAD_BYTES LIMIT_AVATAR_OPTION_BYTES
+#define LIMIT_MEMORY_BYTES   (256L * 1024 * 1024)
+
+/* For so long after a refusal for want of room, and so patient then with who holds some. */
+#define LIMIT_CROWDED_MS          10000
+#define LIMIT_CROWDED_PATIENCE_MS 5000
 
 /* What an image may ask of whoever shows it. Beyond, it is refused. */
 #define LIMIT_IMAGE_PIXELS        25000000 /* width times height */

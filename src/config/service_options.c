@@ -246,6 +246,15 @@ static const struct option options[] = {
      .preset = "on",
      .prose = "Whether due times and wakes start work. Off: only requests and the job's sweeps "
               "do."},
+    {.name = "client-timeout",
+     .type = OPTION_DURATION,
+     .offset = MEMBER(client_timeout),
+     .value = "TIME",
+     .preset = "60s",
+     .least = SECOND,
+     .most = HOUR,
+     .prose = "How long a connection may be idle, and a client send one request's head. A body "
+              "or an answer has this and a second for each 32 KiB."},
     {.name = "startup-timeout",
      .type = OPTION_DURATION,
      .offset = MEMBER(startup_timeout),

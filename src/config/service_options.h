@@ -15,7 +15,7 @@ struct service_options {
     const char *private_tls_certificate, *private_tls_key, *private_client_authority;
     const char *log_level, *avatars, *sandbox;
     int64_t delete_wait, upload_guard, second_look, lease, files_timeout, startup_timeout;
-    int64_t stop_timeout, idempotency_ttl, avatar_link_ttl, job_late_after;
+    int64_t client_timeout, stop_timeout, idempotency_ttl, avatar_link_ttl, job_late_after;
     int64_t avatar_max, pages, page_keys, http_threads;
     bool use_inline, use_timer, listen_openly, core_dumps, check, version;
 };

@@ -4,6 +4,7 @@
 #include "base/log.h"
 #include "config/limits.h"
 #include "handlers/erasures.h"
+#include "handlers/room.h"
 #include "handlers/service.h"
 #include "handlers/upload.h"
 #include "handlers/user_json.h"
@@ -21,6 +22,7 @@
 
 struct avatar_state {
     struct service *service;
+    struct room room;      /* for the image */
     struct flow_run run;   /* PUT and DELETE */
     struct files_op fetch; /* GET */
     struct user user;
@@ -32,23 +34,27 @@ static void state_free(void *data)
     struct avatar_state *state = data;
     repository_op_deinit(&state->run.flow.op);
     buffer_deinit(&state->fetch.body);
-    upload_leave(state->service);
+    room_give(&state->room);
     free(state);
 }
 
 void avatars_admit(struct request *request)
 {
-    struct service *service = request_context(request);
-    if (!upload_enter(request))
-        return;
     struct avatar_state *state = calloc(1, sizeof *state);
     if (!state) {
-        upload_leave(service);
         request_reply_error(request, 500, "out of memory; try again");
         return;
     }
-    state->service = service;
+    state->service = request_context(request);
     request_keep(request, state, state_free);
+}
+
+void avatars_admit_put(struct request *request)
+{
+    avatars_admit(request);
+    struct avatar_state *state = request_state(request);
+    if (state)
+        room_take_upload(request, &state->room);
 }
 
 static void avatars_put_end(struct request *request)
@@ -194,9 +200,9 @@ static void fetch_done(struct files_op *op)
     request_resume(op->owner);
 }
 
-/* Asks the store about the user's image, and goes on with `next`. */
+/* Asks the store about the user's image, for so many bytes, and goes on with `next`. */
 static void state_submit(struct request *request, struct avatar_state *state,
-                         enum files_verb verb, request_handler *next)
+                         enum files_verb verb, size_t limit, request_handler *next)
 {
     buffer_deinit(&state->fetch.body);
     state->fetch = (struct files_op){.verb = verb,
@@ -207,7 +213,7 @@ static void state_submit(struct request *request, struct avatar_state *state,
                                      .trace = *request_trace(request),
                                      .done = fetch_done,
                                      .owner = request};
-    buffer_init(&state->fetch.body, LIMIT_AVATAR_OPTION_BYTES);
+    buffer_init(&state->fetch.body, limit);
     request_suspend(request, next);
     if (!runtime_fetch(state->service->runtime, &state->fetch)) {
         state->fetch.answer.status = 503;
@@ -217,7 +223,12 @@ static void state_submit(struct request *request, struct avatar_state *state,
 
 static void image_fetch(struct request *request, struct avatar_state *state)
 {
-    state_submit(request, state, FILES_GET, image_fetched);
+    /* Zero: a key that somebody typed into the database. */
+    size_t length = state->user.avatar.bytes > 0 ? (size_t)state->user.avatar.bytes
+                                                 : state->service->avatar_limit;
+    room_give(&state->room);
+    if (room_take_download(request, length, &state->room))
+        state_submit(request, state, FILES_GET, length, image_fetched);
 }
 
 static void link_made(struct request *request)
@@ -236,7 +247,7 @@ static void link_made(struct request *request)
 static void avatar_fetch(struct request *request, struct avatar_state *state)
 {
     if (state->service->avatar_link_ms)
-        state_submit(request, state, FILES_LINK, link_made);
+        state_submit(request, state, FILES_LINK, LIMIT_HEAD_BYTES, link_made);
     else
         image_fetch(request, state);
 }

@@ -6,8 +6,9 @@
 
 #include "http/request.h"
 
-/* Takes a place among the images in memory before the body is read; 503 if there is none. */
 void avatars_admit(struct request *request);
+/* Takes room for the image before it is read; 503 if there is none. */
+void avatars_admit_put(struct request *request);
 
 void avatars_put(struct request *request);
 void avatars_get(struct request *request);

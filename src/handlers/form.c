@@ -68,6 +68,8 @@ bool form_read(struct request *request, size_t avatar_limit, struct form *ret_fo
     buffer_init(&ret_form->user, LIMIT_JSON_BODY_BYTES);
     buffer_init(&ret_form->avatar, avatar_limit);
     body_parse(request, ret_form);
+    /* The parts are copies: the image is not held twice for longer than that takes. */
+    request_drop_body(request);
     if (!ret_form->fault)
         return true;
     bool large = strstr(ret_form->fault, "too large");

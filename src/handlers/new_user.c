@@ -3,6 +3,7 @@
 #include "config/limits.h"
 #include "handlers/fields.h"
 #include "handlers/form.h"
+#include "handlers/room.h"
 #include "handlers/upload.h"
 #include "handlers/user_json.h"
 #include "users/adding.h"
@@ -21,6 +22,7 @@ struct new_user {
     struct service *service;
     struct flow_run run;
     bool is_form;
+    struct room room; /* for a form */
     struct form form;
     char sent[SHA256_TEXT_SIZE]; /* digest of the image before it was cleaned; "": none */
 };
@@ -31,7 +33,7 @@ static void new_user_free(void *data)
     repository_op_deinit(&state->run.flow.op);
     if (state->is_form) {
         form_deinit(&state->form);
-        upload_leave(state->service);
+        room_give(&state->room);
     }
     free(state);
 }
@@ -46,18 +48,16 @@ void new_user_admit(struct request *request)
                             LIMIT_JSON_BODY_BYTES);
         return;
     }
-    if (is_form && !upload_enter(request))
-        return;
     struct new_user *state = calloc(1, sizeof *state);
     if (!state) {
-        if (is_form)
-            upload_leave(service);
         request_reply_error(request, 500, "out of memory; try again");
         return;
     }
     state->service = service;
     state->is_form = is_form;
     request_keep(request, state, new_user_free);
+    if (is_form)
+        room_take_upload(request, &state->room);
 }
 
 static void user_created_reply(struct request *request, const struct user *user)

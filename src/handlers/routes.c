@@ -27,7 +27,7 @@ size_t routes_public(const struct service *service, struct route routes[static R
         {"GET", "/api/users/{id}", users_get},
         {"PUT", "/api/users/{id}", users_put, .body_limit = JSON},
         {"DELETE", "/api/users/{id}", users_delete},
-        {"PUT", "/api/users/{id}/avatar", avatars_put, image, .admit = avatars_admit},
+        {"PUT", "/api/users/{id}/avatar", avatars_put, image, .admit = avatars_admit_put},
         {"GET", "/api/users/{id}/avatar", avatars_get, .admit = avatars_admit},
         {"DELETE", "/api/users/{id}/avatar", avatars_delete, .admit = avatars_admit},
         {"GET", "/api/deletions/{id}", erasures_get},

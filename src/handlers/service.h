@@ -19,8 +19,8 @@ struct service {
     int64_t avatar_link_ms; /* life of a link to an avatar; 0: its bytes are served */
     int64_t job_late_after_ms;
     struct sandbox_report sandbox;
-    atomic_size_t images; /* requests with an image in memory */
-    atomic_bool stopping; /* every request is answered 503 */
+    atomic_size_t upload_bytes, download_bytes; /* of images in memory: handlers/room.h */
+    atomic_bool stopping;                       /* every request is answered 503 */
     struct trend trend;
     _Atomic int64_t job_called_at;  /* wall clock; 0: not since the start */
     _Atomic int64_t sweeps_in_vain; /* in a row */

@@ -8,21 +8,6 @@
 #include <stdio.h>
 #include <string.h>
 
-bool upload_enter(struct request *request)
-{
-    struct service *service = request_context(request);
-    if (atomic_fetch_add(&service->images, 1) < LIMIT_IMAGES)
-        return true;
-    upload_leave(service);
-    request_reply_unavailable(request, "too many images are under way; try again");
-    return false;
-}
-
-void upload_leave(struct service *service)
-{
-    atomic_fetch_sub(&service->images, 1);
-}
-
 static int sha256_format(const unsigned char *bytes, size_t length,
                          char text[static SHA256_TEXT_SIZE])
 {

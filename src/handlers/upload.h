@@ -7,13 +7,6 @@
 #include "handlers/service.h"
 
 /*
- * Takes a place among the images in memory before a body is read; false, with a 503, if there
- * is none. Each place is given back once.
- */
-bool upload_enter(struct request *request);
-void upload_leave(struct service *service);
-
-/*
  * Cleans the image in `bytes` in place (images/image.h) and describes what is left as a new
  * avatar with a key of its own: its length and digest are the cleaned image's. `ret_sent`, if
  * it is not NULL, gets the digest of the bytes as they were sent.

@@ -7,6 +7,7 @@
 #include "base/buffer.h"
 #include "base/trace.h"
 #include "http/guard.h"
+#include "http/loop.h"
 #include "http/request.h"
 #include "http/server.h"
 
@@ -29,6 +30,10 @@ struct request {
     void *context;
     atomic_size_t *under_way; /* the server's count */
     bool counted;             /* in it: from the first suspension until the reply is out */
+    struct loop *loop;
+    struct loop_wait wait;
+    struct visit *visit;         /* the client's */
+    atomic_llong *crowded_until; /* the server's */
     const struct route *route;
     char *parameters[REQUEST_PARAMETERS_MAX]; /* owned */
     struct buffer body;
@@ -43,6 +48,7 @@ struct request {
         char value[160];
     } headers[REQUEST_HEADERS_MAX];
     size_t header_count;
+    size_t reply_length; /* of the body; 0: short */
     bool replied;
     enum MHD_Result queued; /* what queueing the reply said */
 };

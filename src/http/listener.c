@@ -2,6 +2,8 @@
 
 #include <errno.h>
 #include <netdb.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,6 +13,9 @@
 #include <unistd.h>
 
 #define BACKLOG 1024
+/* Bytes for a client that the system keeps before they can be sent: a slow reader's reply stays
+ * ours to count, and to drop. */
+#define UNSENT_BYTES (128 * 1024)
 
 static int address_split(const char *address, char *host, size_t host_size, const char **port)
 {
@@ -35,8 +40,9 @@ static int address_split(const char *address, char *host, size_t host_size, cons
 static int socket_bind(const struct addrinfo *found, struct error *error)
 {
     int handle = socket(found->ai_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-    int on = 1;
+    int on = 1, unsent = UNSENT_BYTES;
     if (handle >= 0 && setsockopt(handle, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on) == 0 &&
+        setsockopt(handle, IPPROTO_TCP, TCP_NOTSENT_LOWAT, &unsent, sizeof unsent) == 0 &&
         bind(handle, found->ai_addr, found->ai_addrlen) == 0 && listen(handle, BACKLOG) == 0)
         return handle;
     int code = errno;

@@ -1,5 +1,7 @@
 #include "http/request.h"
 
+#include "base/clock.h"
+#include "config/limits.h"
 #include "http/exchange.h"
 
 #include <stdarg.h>
@@ -118,12 +120,12 @@ void request_suspend(struct request *request, request_handler *next)
 {
     request->next = next;
     request_count(request);
-    MHD_suspend_connection(request->connection);
+    loop_suspend(request->loop, &request->wait, request->connection);
 }
 
 void request_resume(struct request *request)
 {
-    MHD_resume_connection(request->connection);
+    loop_resume(&request->wait);
 }
 
 void request_set_header(struct request *request, const char *name, const char *value)
@@ -156,6 +158,7 @@ void request_reply_response(struct request *request, int status, struct MHD_Resp
         if (request->queued == MHD_YES)
             request->queued =
                 MHD_queue_response(request->connection, (unsigned)status, response);
+        visit_await_reply(request->visit, clock_boot_ms(), (int64_t)request->reply_length);
     }
     MHD_destroy_response(response);
 }
@@ -166,6 +169,7 @@ void request_reply_bytes(struct request *request, int status, void *bytes, size_
         MHD_create_response_from_buffer(length, bytes, MHD_RESPMEM_MUST_FREE);
     if (!response)
         free(bytes);
+    request->reply_length = length;
     request_reply_response(request, status, response);
 }
 
@@ -281,4 +285,15 @@ void request_reply_unavailable(struct request *request, const char *reason)
 {
     request_set_header(request, "Retry-After", RETRY_AFTER_S);
     request_reply_error(request, 503, "%s", reason);
+}
+
+void request_reply_crowded(struct request *request, const char *reason)
+{
+    atomic_store(request->crowded_until, clock_boot_ms() + LIMIT_CROWDED_MS);
+    request_reply_unavailable(request, reason);
+}
+
+void request_drop_body(struct request *request)
+{
+    buffer_deinit(&request->body);
 }

@@ -53,6 +53,9 @@ unsigned char *request_edit_body(struct request *request, size_t *ret_length);
 /* The cause of what is going to be a 5xx, in words for the log only. The owner's thread. */
 void request_explain(struct request *request, const char *cause);
 
+/* Frees the body, of which nothing is needed any more. */
+void request_drop_body(struct request *request);
+
 /* What a handler keeps across a suspension; `release` is called with it at the end. */
 void request_keep(struct request *request, void *state, void (*release)(void *state));
 void *request_state(const struct request *request);
@@ -85,6 +88,9 @@ void request_reply_fields(struct request *request, json_t *fields);
 
 /* 503 with Retry-After: `reason` says what cannot be done now. */
 void request_reply_unavailable(struct request *request, const char *reason);
+
+/* The same for want of room: who holds much of it and is slow is cut off sooner for a while. */
+void request_reply_crowded(struct request *request, const char *reason);
 
 /* Bytes that were allocated; takes them. */
 void request_reply_bytes(struct request *request, int status, void *bytes, size_t length);

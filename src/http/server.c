@@ -6,18 +6,18 @@
 #include "http/delay.h"
 #include "http/exchange.h"
 #include "http/listener.h"
+#include "http/loop.h"
 #include "http/router.h"
 
-#include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 struct server {
     struct server_options options;
-    struct MHD_Daemon *daemon;
-    struct delay *delay; /* of those without a good credential; NULL: nobody needs one */
-    int quiesced_socket; /* -1: the daemon still accepts, and owns it */
+    struct loop **loops;        /* NULL: not started */
+    struct delay *delay;        /* of those without a good credential; NULL: nobody needs one */
+    atomic_llong crowded_until; /* boot-time clock: somebody was refused for want of room */
     atomic_size_t under_way;
 };
 
@@ -113,17 +113,20 @@ static void body_admit(struct request *request)
     /* A body where none belongs is read past and ignored, as long as it is short. */
     if (limit == 0)
         limit = LIMIT_JSON_BODY_BYTES;
+    unsigned long long bytes = length ? strtoull(length, NULL, 10) : 0;
     buffer_init(&request->body, limit);
-    if (length && strtoull(length, NULL, 10) > limit) {
+    if (bytes > limit) {
         request_reply_error(request, 413, "the body is too large: %zu bytes at most", limit);
         return;
     }
+    visit_await_body(request->visit, clock_boot_ms(), (int64_t)bytes);
     if (request->route->admit)
         request->route->admit(request);
 }
 
 /* The library shows the target before it decodes it; the request begins here. */
-static void *request_announce(void *data, const char *target, struct MHD_Connection *connection)
+static void *request_announce(void *data, struct loop *loop, struct visit *visit,
+                              const char *target, struct MHD_Connection *connection)
 {
     struct server *server = data;
     struct request *request = calloc(1, sizeof *request);
@@ -132,6 +135,9 @@ static void *request_announce(void *data, const char *target, struct MHD_Connect
     request->connection = connection;
     request->context = server->options.context;
     request->under_way = &server->under_way;
+    request->loop = loop;
+    request->visit = visit;
+    request->crowded_until = &server->crowded_until;
     guard_look_at_target(target, &request->target);
     return request;
 }
@@ -206,6 +212,7 @@ static enum MHD_Result access_handle(void *data, struct MHD_Connection *connecti
         return MHD_YES;
     if (*upload_length) {
         body_append(request, upload, *upload_length);
+        visit_advance(request->visit, (int64_t)*upload_length);
         *upload_length = 0;
         return MHD_YES;
     }
@@ -241,54 +248,35 @@ static void request_completed(void *data, struct MHD_Connection *connection, voi
     *state = NULL;
 }
 
-static void library_log(void *data, const char *format, va_list arguments)
-    __attribute__((format(printf, 2, 0)));
-
-static void library_log(void *data, const char *format, va_list arguments)
+static void loops_close(struct server *server)
 {
-    (void)data;
-    char words[256];
-    vsnprintf(words, sizeof words, format, arguments);
-    words[strcspn(words, "\n")] = '\0';
-    log_debug("libmicrohttpd", log_text("words", words));
+    for (unsigned i = 0; server->loops && i < server->options.threads; i++)
+        loop_close(server->loops[i]);
+    free(server->loops);
 }
 
-/* TLS 1.2 and 1.3, and what GnuTLS holds to be good today. */
-#define TLS_PRIORITIES "NORMAL:-VERS-ALL:+VERS-TLS1.3:+VERS-TLS1.2"
-
-static_assert(LIMIT_HEAD_BYTES >= GUARD_POOL_MIN, "the guard needs a larger buffer");
-
-static struct MHD_Daemon *daemon_start(struct server *server)
+static int loops_open(struct server *server)
 {
-    const struct tls *tls = server->options.tls;
-    unsigned threads = server->options.threads;
-    unsigned flags =
-        MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG;
-    struct MHD_OptionItem options[6] = {0};
-    size_t count = 0;
-    if (threads > 1)
-        options[count++] =
-            (struct MHD_OptionItem){MHD_OPTION_THREAD_POOL_SIZE, (intptr_t)threads, NULL};
-    if (tls) {
-        flags |= MHD_USE_TLS;
-        options[count++] =
-            (struct MHD_OptionItem){MHD_OPTION_HTTPS_MEM_CERT, 0, tls->certificate};
-        options[count++] = (struct MHD_OptionItem){MHD_OPTION_HTTPS_MEM_KEY, 0, tls->key};
-        options[count++] =
-            (struct MHD_OptionItem){MHD_OPTION_HTTPS_PRIORITIES, 0, (void *)TLS_PRIORITIES};
-        if (tls->client_authority)
-            options[count++] =
-                (struct MHD_OptionItem){MHD_OPTION_HTTPS_MEM_TRUST, 0, tls->client_authority};
+    const struct loop_options options = {
+        .socket = server->options.socket,
+        .tls = server->options.tls,
+        .connections = LIMIT_CONNECTIONS / server->options.threads,
+        .patience_ms = server->options.client_timeout_ms,
+        .crowded_until = &server->crowded_until,
+        .handle = access_handle,
+        .announce = request_announce,
+        .completed = request_completed,
+        .owner = server,
+    };
+    server->loops = calloc(server->options.threads, sizeof(struct loop *));
+    if (!server->loops)
+        return -1;
+    for (unsigned i = 0; i < server->options.threads; i++) {
+        server->loops[i] = loop_open(&options);
+        if (!server->loops[i])
+            return -1;
     }
-    options[count] = (struct MHD_OptionItem){MHD_OPTION_END, 0, NULL};
-    return MHD_start_daemon(
-        flags, 0, NULL, NULL, access_handle, server, MHD_OPTION_EXTERNAL_LOGGER, library_log,
-        NULL, MHD_OPTION_LISTEN_SOCKET, server->options.socket, MHD_OPTION_CONNECTION_LIMIT,
-        (unsigned)LIMIT_CONNECTIONS, MHD_OPTION_CONNECTION_TIMEOUT,
-        (unsigned)LIMIT_CONNECTION_IDLE_S, MHD_OPTION_CONNECTION_MEMORY_LIMIT,
-        (size_t)LIMIT_HEAD_BYTES, MHD_OPTION_STRICT_FOR_CLIENT, -1, MHD_OPTION_NOTIFY_COMPLETED,
-        request_completed, server, MHD_OPTION_URI_LOG_CALLBACK, request_announce, server,
-        MHD_OPTION_ARRAY, options, MHD_OPTION_END);
+    return 0;
 }
 
 int server_open(const struct server_options *options, struct server **ret_server,
@@ -300,33 +288,30 @@ int server_open(const struct server_options *options, struct server **ret_server
         return error_set(error, ERROR_NO_MEMORY, "no memory for a listener");
     }
     server->options = *options;
-    server->quiesced_socket = -1;
     if (options->admission)
         server->delay = delay_open();
-    if (!options->admission || server->delay)
-        server->daemon = daemon_start(server);
-    if (!server->daemon) {
-        listener_close(options->socket);
-        delay_close(server->delay);
-        free(server);
-        return error_set(error, ERROR_UNAVAILABLE,
-                         "cannot start the HTTP threads: raise the limit of threads");
+    if ((options->admission && !server->delay) || loops_open(server) < 0) {
+        server_close(server);
+        return error_set(
+            error, ERROR_UNAVAILABLE,
+            "cannot start the HTTP threads: raise the limits of threads and files");
     }
     *ret_server = server;
     return 0;
 }
 
 /*
- * The socket is shut, and closed only after the daemon's threads: they take it off their epoll
- * sets in their own time, and must not find its number gone or given to another file.
+ * The socket is shut, and closed only after the loops: they take it off their epoll sets in
+ * their own time, and must not find its number gone or given to another file.
  */
 void server_quiesce(struct server *server)
 {
     if (!server)
         return;
     delay_release(server->delay);
-    server->quiesced_socket = MHD_quiesce_daemon(server->daemon);
-    listener_shut(server->quiesced_socket);
+    for (unsigned i = 0; i < server->options.threads; i++)
+        loop_quiesce(server->loops[i]);
+    listener_shut(server->options.socket);
 }
 
 size_t server_under_way(const struct server *server)
@@ -338,8 +323,8 @@ void server_close(struct server *server)
 {
     if (!server)
         return;
-    MHD_stop_daemon(server->daemon);
-    listener_close(server->quiesced_socket);
+    loops_close(server);
+    listener_close(server->options.socket);
     delay_close(server->delay);
     free(server);
 }

@@ -17,6 +17,8 @@
 struct stream {
     pthread_mutex_t lock;
     struct MHD_Connection *connection;
+    struct loop *loop;
+    struct loop_wait wait;
     struct buffer waiting;
     size_t sent; /* of `waiting` */
     bool asleep; /* the connection is suspended */
@@ -36,7 +38,7 @@ static void stream_awaken(struct stream *stream)
     if (!stream->asleep)
         return;
     stream->asleep = false;
-    MHD_resume_connection(stream->connection);
+    loop_resume(&stream->wait);
 }
 
 static ssize_t stream_read(void *data, uint64_t position, char *bytes, size_t size)
@@ -55,7 +57,7 @@ static ssize_t stream_read(void *data, uint64_t position, char *bytes, size_t si
         result = MHD_CONTENT_READER_END_OF_STREAM;
     } else {
         stream->asleep = true;
-        MHD_suspend_connection(stream->connection);
+        loop_suspend(stream->loop, &stream->wait, stream->connection);
     }
     if (stream->sent == stream->waiting.length) {
         stream->waiting.length = 0;
@@ -89,6 +91,7 @@ struct stream *stream_begin(struct request *request, const char *content_type)
     }
     stream->connection = request->connection;
     request_count(request);
+    stream->loop = request->loop;
     buffer_init(&stream->waiting, STREAM_BYTES_MAX);
     struct MHD_Response *response = MHD_create_response_from_callback(
         MHD_SIZE_UNKNOWN, STREAM_BLOCK_SIZE, stream_read, stream, stream_close);
@@ -100,6 +103,8 @@ struct stream *stream_begin(struct request *request, const char *content_type)
     request_set_header(request, "Content-Type", content_type);
     request_set_header(request, "Cache-Control", "no-store");
     request_reply_response(request, 200, response);
+    /* It is as long as what it tells of; who is silent meanwhile is the library's to see. */
+    visit_rest(request->visit);
     return stream;
 }
 

@@ -16,9 +16,11 @@
 #include "programs/service_confinement.h"
 #include "runtime/runtime.h"
 
+#include <malloc.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sysexits.h>
 #include <unistd.h>
 
@@ -173,6 +175,7 @@ static int servers_start(struct program *program, struct error *error)
         .threads = (unsigned)(threads     ? threads
                               : cores > 2 ? cores - 1
                                           : 1),
+        .client_timeout_ms = program->options.client_timeout,
         .stopping = &service->stopping,
         .ended = account_public_end,
     };
@@ -184,6 +187,7 @@ static int servers_start(struct program *program, struct error *error)
         .tls = program->private_tls.key ? &program->private_tls : NULL,
         .context = service,
         .threads = 1,
+        .client_timeout_ms = program->options.client_timeout,
         .stopping = &service->stopping,
         .ended = account_private_end,
     };
@@ -306,6 +310,21 @@ static void signals_block(sigset_t *ret_set)
     sigdelset(ret_set, SIGPIPE);
 }
 
+/* From here on allocations of this size are the system's again as soon as they are freed. */
+#define MAPPED_BYTES (128 * 1024)
+
+/* Room for many clients, and none kept by images that are done with. */
+static void process_prepare(void)
+{
+    struct rlimit files;
+    mallopt(M_MMAP_THRESHOLD, MAPPED_BYTES);
+    if (getrlimit(RLIMIT_NOFILE, &files) < 0 || files.rlim_cur >= LIMIT_FILES)
+        return;
+    files.rlim_cur = files.rlim_max < LIMIT_FILES ? files.rlim_max : LIMIT_FILES;
+    if (setrlimit(RLIMIT_NOFILE, &files) < 0)
+        log_warning("the limit of open files stays low");
+}
+
 static void log_start(const struct service_options *options)
 {
     enum log_level level = LOG_INFO;
@@ -355,6 +374,7 @@ int main(int argc, char **argv)
     if (service_options_settle(&program.options, &error) < 0 ||
         (!program.options.core_dumps && sandbox_refuse_dumps(&error) < 0))
         return fail(&error);
+    process_prepare();
     sigset_t signals;
     signals_block(&signals);
     if (program.options.check) {

@@ -1,7 +1,6 @@
 """Sends vectors on raw sockets, in pieces that arrive one by one, and judges what comes back."""
 import re
-import select
-import time
+import selectors
 
 from support.wire import Transcript, Wire
 
@@ -88,14 +87,14 @@ def listen(vectors, wires, barrier):
 
 def listen_until_quiet(wires, seconds):
     """What came back on each wire until all were closed, or none said a word for so long."""
-    open_wires = {wire.socket: wire for wire in wires}
-    end = time.monotonic() + seconds
-    while open_wires and time.monotonic() < end:
-        ready = select.select(list(open_wires), [], [], 0.1)[0]
-        for wire in [open_wires[handle] for handle in ready]:
-            end = time.monotonic() + seconds
-            if not wire.receive():
-                del open_wires[wire.socket]
+    selector = selectors.DefaultSelector()
+    for wire in wires:
+        selector.register(wire.socket, selectors.EVENT_READ, wire)
+    while selector.get_map() and (ready := selector.select(seconds)):
+        for key, _ in ready:
+            if not key.data.receive():
+                selector.unregister(key.fileobj)
+    selector.close()
     transcripts = [Transcript(wire.received, wire.closed) for wire in wires]
     for wire in wires:
         wire.socket.close()

@@ -19,16 +19,19 @@ def answers(tmp_path_factory):
     peers = [others.nginx(folder / "nginx"), others.node(folder / "node")]
     ports = {"users-service": ours.port}
     ports.update({f"{peer.name} {peer.version}": peer.port for peer in peers})
-    yield {name: take(port) for name, port in ports.items()}
+    yield take(ports)
     for one in (ours, *peers):
         one.end()
 
 
-def take(port):
-    wires = [Wire(port) for _ in ALL]
-    for vector, wire in zip(ALL, wires):
-        wire.send(vector.data)
-    return dict(zip(ALL, listen_until_quiet(wires, QUIET)))
+def take(ports):
+    """All vectors to all servers, and one wait for all that they say."""
+    wires = {name: [Wire(port) for _ in ALL] for name, port in ports.items()}
+    for given in wires.values():
+        for vector, wire in zip(ALL, given):
+            wire.send(vector.data)
+    found = iter(listen_until_quiet([wire for given in wires.values() for wire in given], QUIET))
+    return {name: {vector: next(found) for vector in ALL} for name in wires}
 
 
 def refused(answer, vectors):

@@ -8,7 +8,7 @@ from playing import Barrier, is_refused, is_right, listen, play, signature
 from vectors import ALL, REFUSE
 
 # Connections that are open at once.
-BATCH = 100
+BATCH = 400
 # Longer vectors are cut at so many places only.
 SHORT, CUTS = 1000, 40
 
