@@ -7,8 +7,8 @@ from support import images
 
 
 def test_a_slow_reader_gets_all_of_an_image(service):
-    users = service(files_faults="get:latency=1s", avatar_max="32MiB", stop_timeout="60s")
-    image = images.png(2000, 2000)
+    users = service(avatar_max="32MiB", stop_timeout="60s")
+    image = images.png(1700, 1700)
     ada = users.create(avatar=image)["id"]
     with socket.socket() as reader:
         # What is not read soon waits in the service: it is far more than the kernel keeps.
