@@ -200,9 +200,10 @@ enum repository_verb {
     /* Uploads. */
     GUARD_ADD, /* in: id, key, store_id, guard_ms. OK; NOT_FOUND: no such unmarked user (R9).
                   With id "": for user.id, who is not yet there; and as USER_ADD says */
-    AVATAR_ATTACH, /* in: id, avatar, guard_ms. OK with the old key in `keys`; NOT_FOUND: the
-                      user went away; CONFLICT: the guard was claimed or is near its end (R1,
-                      R21) */
+    AVATAR_ATTACH, /* in: id, avatar, guard_ms, if_key ("": any): the key it takes the place of.
+                      OK with the old key in `keys`; NOT_FOUND: the user went away, or has
+                      another avatar than if_key; CONFLICT: the guard was claimed or is near its
+                      end (R1, R21) */
     GUARD_SETTLE, /* in: key. The PUT's answer is known: due now, by raising claim (S1). Forgets
                      what `idempotency` recorded for user.id. Each may be "". OK */
     /* Deletions. */
@@ -216,7 +217,8 @@ enum repository_verb {
                          now, guards and second looks count from now (P4). out: matched */
     MARKED_FINISH,    /* removes marked users that have no deletions left (R12). out: matched */
     RECEIPTS_REOPEN,  /* in: store_id, since. What was receipted since is work again (M3) */
-    STORE_ADOPT,      /* in: store_id: the database's files are in this store from now on */
+    STORE_ADOPT,      /* in: store_id: new objects go to this store from now on; id: the one they
+                         go to until now, "" for none. OK, also when it is so already; CONFLICT */
     /* Reads. */
     USER_GET,      /* in: id. out: user. OK, NOT_FOUND */
     USER_LIST,     /* in: cursor (an id, "" to start), limit. out: users, user_count */
@@ -255,6 +257,7 @@ struct repository_op {
     char id[UUID_TEXT_SIZE];
     char store_id[UUID_TEXT_SIZE];
     char key[OBJECT_KEY_SIZE];
+    char if_key[OBJECT_KEY_SIZE];
     char cursor[OBJECT_KEY_SIZE];
     char error_class[ERROR_CLASS_SIZE];
     int filter_state; /* enum deletion_state; -1: any */

@@ -71,6 +71,36 @@ static void attach__gives_out_the_avatar_before_as_work(void **state)
     assert_string_equal(row_text("avatars/1", "reason"), "replaced");
 }
 
+static void attach__in_the_place_of_an_avatar_that_went_away_keeps_the_guard(void **state)
+{
+    (void)state;
+    static const char *const others[] = {"avatars/0", "avatars/2"};
+    user_add_with_avatar(ADA, "avatars/1");
+    guard_add(ADA, "avatars/2");
+    for (size_t i = 0; i < sizeof others / sizeof *others; i++) {
+        struct repository_op *op = attach_op(ADA, "avatars/2");
+        strcpy(op->if_key, others[i]);
+        assert_int_equal(op_apply(op), REPOSITORY_NOT_FOUND);
+        assert_true(row_exists("avatars/2"));
+        assert_string_equal(sql_text("SELECT avatar_key FROM users"), "avatars/1");
+    }
+    struct repository_op *op = attach_op(ADA, "avatars/2");
+    strcpy(op->if_key, "avatars/1");
+    assert_int_equal(op_apply(op), REPOSITORY_OK);
+    assert_string_equal(sql_text("SELECT avatar_key FROM users"), "avatars/2");
+}
+
+static void attach__in_the_place_of_an_avatar_of_nobody_is_refused(void **state)
+{
+    (void)state;
+    user_add(ADA);
+    guard_add(ADA, "avatars/2");
+    struct repository_op *op = attach_op(ADA, "avatars/2");
+    strcpy(op->if_key, "avatars/1");
+    assert_int_equal(op_apply(op), REPOSITORY_NOT_FOUND);
+    assert_true(row_exists("avatars/2"));
+}
+
 /* R10: the old key is what the row says at the attach, not what an upload read at its start. */
 static void attach__two_at_once_schedule_what_each_of_them_replaced(void **state)
 {
@@ -284,6 +314,8 @@ int main(void)
         CONTRACT(guard__in_the_batch_of_the_mark_comes_too_late),
         CONTRACT(attach__takes_the_guard_and_points_the_user_at_the_object),
         CONTRACT(attach__gives_out_the_avatar_before_as_work),
+        CONTRACT(attach__in_the_place_of_an_avatar_that_went_away_keeps_the_guard),
+        CONTRACT(attach__in_the_place_of_an_avatar_of_nobody_is_refused),
         CONTRACT(attach__two_at_once_schedule_what_each_of_them_replaced),
         CONTRACT(attach__without_a_user_keeps_the_guard),
         CONTRACT(attach__to_a_marked_user_keeps_the_guard_and_the_pointer),

@@ -379,6 +379,31 @@ static enum repository_outcome adopt(const char *store_id)
     return op_apply(op);
 }
 
+static enum repository_outcome adopt_after(const char *known, const char *store_id)
+{
+    struct repository_op *op = op_new(STORE_ADOPT);
+    COPY(op->id, known);
+    COPY(op->store_id, store_id);
+    return op_apply(op);
+}
+
+static void store__gives_way_only_to_one_that_knows_it(void **state)
+{
+    (void)state;
+    assert_int_equal(adopt(STORE), REPOSITORY_OK);
+    assert_int_equal(adopt_after(STORE, OTHER_STORE), REPOSITORY_OK);
+    assert_int_equal(adopt_after(STORE, OTHER_STORE), REPOSITORY_OK);
+    assert_int_equal(adopt(STORE), REPOSITORY_CONFLICT);
+    driver_close();
+    driver_open();
+    assert_string_equal(driver->store_id, OTHER_STORE);
+    /* And back. */
+    assert_int_equal(adopt_after(OTHER_STORE, STORE), REPOSITORY_OK);
+    driver_close();
+    driver_open();
+    assert_string_equal(driver->store_id, STORE);
+}
+
 static void store__is_adopted_once_and_remembered(void **state)
 {
     (void)state;
@@ -416,6 +441,7 @@ int main(void)
         CONTRACT(reopen__of_a_failed_upload_needs_one_look_only),
         CONTRACT(reopen__keeps_a_user_who_was_about_to_go),
         CONTRACT(store__is_adopted_once_and_remembered),
+        CONTRACT(store__gives_way_only_to_one_that_knows_it),
     };
     return cmocka_run_group_tests_name("repository: work", tests, NULL, NULL);
 }

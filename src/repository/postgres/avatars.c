@@ -64,6 +64,7 @@ int postgres_avatar_attach_send(struct session *session, struct repository_op *o
     pq_text(&query, avatar->sha256);
     pq_number(&query, now);
     pq_number(&query, op->guard_ms);
+    pq_text(&query, op->if_key);
     return pq_send(&query);
 }
 
@@ -80,9 +81,10 @@ int postgres_avatar_attach_take(struct session *session, struct repository_op *o
     /* A guard deleted and nothing attached: give the batch up. */
     if (guards != pointed)
         return -1;
-    op->outcome = pointed         ? REPOSITORY_OK
-                  : standing == 1 ? REPOSITORY_CONFLICT
-                                  : REPOSITORY_NOT_FOUND;
+    bool is_meant = standing == 1 && (!*op->if_key || strcmp(op->if_key, old_key) == 0);
+    op->outcome = pointed    ? REPOSITORY_OK
+                  : is_meant ? REPOSITORY_CONFLICT
+                             : REPOSITORY_NOT_FOUND;
     return pointed && *old_key && !repository_keys_add(&op->keys, old_key) ? -1 : 0;
 }
 

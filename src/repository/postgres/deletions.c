@@ -133,6 +133,7 @@ int postgres_store_adopt(struct session *session, struct repository_op *op, int6
     pq_begin(&query, session, STATEMENT_STORE_INSERT);
     pq_text(&query, op->store_id);
     pq_number(&query, now);
+    pq_text(&query, op->id);
     if (pq_change(&query) < 0)
         return -1;
     pq_begin(&query, session, STATEMENT_STORE_EXISTS);

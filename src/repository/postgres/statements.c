@@ -134,7 +134,8 @@ static const char *const texts[STATEMENT_COUNT] = {
         "WITH guard AS (DELETE FROM deletions WHERE key = $2 AND reason = 'upload' AND claim = "
         "0 "
         "AND not_before - $8::bigint / 15 > $7::bigint AND EXISTS (SELECT 1 FROM users "
-        "WHERE id = $1 AND NOT avatar_should_be_deleted) RETURNING key), "
+        "WHERE id = $1 AND NOT avatar_should_be_deleted "
+        "AND ($9 = '' OR avatar_key = $9)) RETURNING key), "
         "pointed AS (UPDATE users SET avatar_key = guard.key, avatar_store_id = $3, "
         "avatar_content_type = $4, avatar_bytes = $5::bigint, avatar_sha256 = $6, "
         "updated_at = $7::bigint, version = version + 1 "
@@ -310,9 +311,14 @@ static const char *const texts[STATEMENT_COUNT] = {
         "requested_at, finished_at) "
         "SELECT key, store_id, user_id, reason, 'corrected', 0, 0, requested_at, $3::bigint "
         "FROM receipts WHERE " STANDING,
-    [STATEMENT_STORE_INSERT] = "INSERT INTO stores (id, adopted_at) SELECT $1, $2::bigint "
-                               "WHERE NOT EXISTS (SELECT 1 FROM stores)",
-    [STATEMENT_STORE_EXISTS] = "SELECT 1 FROM stores WHERE id = $1",
+    /* Later than every other, whatever the clock did in between. */
+    [STATEMENT_STORE_INSERT] =
+        "INSERT INTO stores (id, adopted_at) "
+        "SELECT $1, greatest($2::bigint, 1 + (SELECT max(adopted_at) FROM stores)) "
+        "WHERE coalesce((SELECT id FROM stores ORDER BY adopted_at DESC LIMIT 1), '') = $3 "
+        "ON CONFLICT (id) DO UPDATE SET adopted_at = excluded.adopted_at",
+    [STATEMENT_STORE_EXISTS] =
+        "SELECT 1 WHERE $1 = (SELECT id FROM stores ORDER BY adopted_at DESC LIMIT 1)",
 
     [STATEMENT_USER_SELECT] = "SELECT " USER_COLUMNS " FROM users "
                               "WHERE id = $1 AND NOT avatar_should_be_deleted",

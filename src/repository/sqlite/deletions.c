@@ -95,6 +95,7 @@ int sqlite_store_adopt(struct connection *connection, struct repository_op *op, 
     struct query insert = query_begin(connection, STATEMENT_STORE_INSERT);
     query_text(&insert, op->store_id);
     query_number(&insert, now);
+    query_text(&insert, op->id);
     if (query_change(connection, &insert) < 0)
         return -1;
     struct query exists = query_begin(connection, STATEMENT_STORE_EXISTS);

@@ -195,9 +195,14 @@ static const char *const texts[STATEMENT_COUNT] = {
         "requested_at, finished_at) "
         "SELECT key, store_id, user_id, reason, 'corrected', 0, 0, requested_at, ?3 "
         "FROM receipts WHERE " STANDING,
-    [STATEMENT_STORE_INSERT] = "INSERT INTO stores (id, adopted_at) SELECT ?1, ?2 "
-                               "WHERE NOT EXISTS (SELECT 1 FROM stores)",
-    [STATEMENT_STORE_EXISTS] = "SELECT 1 FROM stores WHERE id = ?1",
+    /* Later than every other, whatever the clock did in between. */
+    [STATEMENT_STORE_INSERT] =
+        "INSERT INTO stores (id, adopted_at) "
+        "SELECT ?1, max(?2, 1 + coalesce((SELECT max(adopted_at) FROM stores), 0)) "
+        "WHERE coalesce((SELECT id FROM stores ORDER BY adopted_at DESC LIMIT 1), '') = ?3 "
+        "ON CONFLICT (id) DO UPDATE SET adopted_at = excluded.adopted_at",
+    [STATEMENT_STORE_EXISTS] =
+        "SELECT 1 WHERE ?1 = (SELECT id FROM stores ORDER BY adopted_at DESC LIMIT 1)",
     /* One process: a lease that is there at start belongs to one that is no more. */
     [STATEMENT_LEASES_CLEAR] = "UPDATE deletions SET leased_until = 0 WHERE leased_until > ?1",
 

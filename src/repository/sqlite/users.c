@@ -288,6 +288,10 @@ int sqlite_avatar_attach(struct connection *connection, struct repository_op *op
         op->outcome = REPOSITORY_NOT_FOUND;
         return standing < 0 ? -1 : 0;
     }
+    if (*op->if_key && strcmp(op->if_key, old_key) != 0) {
+        op->outcome = REPOSITORY_NOT_FOUND;
+        return 0;
+    }
     int taken = guard_take(connection, op, now);
     if (taken <= 0) {
         op->outcome = REPOSITORY_CONFLICT;
