@@ -46,6 +46,13 @@ static const struct option options[] = {
          "Where avatars are kept: file:///DIR, or "
          "s3://BUCKET/PREFIX?region=R&endpoint=URL&path-style=on. S3 credentials come from "
          "the standard AWS variables and files."},
+    {.name = "files-also",
+     .type = OPTION_TEXTS,
+     .offset = MEMBER(files_also),
+     .value = "URL",
+     .prose = "A store that avatars were kept in before, for reading and deleting only; may be "
+              "given several times, up to 8. With the store of until now given here, --files "
+              "may name a new one."},
     {.name = "queue",
      .type = OPTION_TEXT,
      .offset = MEMBER(queue),

@@ -55,6 +55,13 @@ void breaker_unsent(struct breaker *breaker, int64_t now)
     breaker->probe_at = now + PROBE_EVERY_MS;
 }
 
+enum breaker_state breaker_worse(enum breaker_state a, enum breaker_state b)
+{
+    if (a == BREAKER_OPEN || b == BREAKER_OPEN)
+        return BREAKER_OPEN;
+    return a == BREAKER_CLOSED ? b : a;
+}
+
 const char *breaker_state_name(enum breaker_state state)
 {
     static const char *const names[] = {[BREAKER_CLOSED] = "closed",

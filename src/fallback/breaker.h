@@ -35,6 +35,9 @@ bool breaker_failed(struct breaker *breaker, int64_t now, struct random *random)
 /* The probe was not sent after all, for there was nothing to send. */
 void breaker_unsent(struct breaker *breaker, int64_t now);
 
+/* The one of the two that lets less through. */
+enum breaker_state breaker_worse(enum breaker_state a, enum breaker_state b);
+
 const char *breaker_state_name(enum breaker_state state);
 
 #endif

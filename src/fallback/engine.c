@@ -13,15 +13,20 @@ struct engine *engine_new(const struct engine_options *options)
 {
     assert(options->pages > 0 && options->pages <= PAGES_MAX);
     assert(options->page_keys > 0 && options->page_keys <= PAGE_KEYS);
+    assert(options->stores <= ENGINE_STORES_MAX);
     struct engine *engine = calloc(1, sizeof *engine);
     if (!engine)
         return NULL;
     engine->options = *options;
     engine->random.state = options->seed;
     engine->page_count = options->pages + INLINE_PAGES;
-    engine->identity = IDENTITY_UNANSWERED;
-    pace_init(&engine->pace, options->pages * options->page_keys);
-    engine->pages = calloc(engine->page_count, sizeof *engine->pages);
+    engine->store_count = options->stores ? options->stores : 1;
+    engine->pages_total = engine->page_count * engine->store_count;
+    for (size_t i = 0; i < engine->store_count; i++) {
+        engine->stores[i].identity = IDENTITY_UNANSWERED;
+        pace_init(&engine->stores[i].pace, options->pages * options->page_keys);
+    }
+    engine->pages = calloc(engine->pages_total, sizeof *engine->pages);
     bool watches = options->watch_ms > 0;
     if (watches)
         engine->watched = calloc(1, sizeof *engine->watched);
@@ -38,7 +43,7 @@ void engine_free(struct engine *engine)
 {
     if (!engine)
         return;
-    for (size_t i = 0; i < engine->page_count; i++)
+    for (size_t i = 0; i < engine->pages_total; i++)
         page_reset(&engine->pages[i]);
     for (size_t i = 0; i < engine->handed_count; i++)
         free(engine->handed[i]);
@@ -78,11 +83,12 @@ static void waiter_answer(struct engine *engine, struct waiter *waiter,
     engine->answered = waiter;
 }
 
-void engine_answer_subject(struct engine *engine, const char *subject)
+void engine_answer_subject(struct engine *engine, const char *subject,
+                           enum waiter_outcome outcome)
 {
     struct waiter *waiter;
     while ((waiter = waiters_take(&engine->waiters, subject)))
-        waiter_answer(engine, waiter, WAITER_DONE);
+        waiter_answer(engine, waiter, outcome);
 }
 
 void engine_answer_late(struct engine *engine, int64_t now, bool all)
@@ -92,13 +98,39 @@ void engine_answer_late(struct engine *engine, int64_t now, bool all)
         waiter_answer(engine, waiter, WAITER_PENDING);
 }
 
-size_t engine_room(const struct engine *engine, int64_t now)
+struct engine_store *engine_lead(struct engine *engine, int64_t now)
 {
-    if (engine->stopped || !engine_identity_is_fresh(engine, now) ||
-        !breaker_allows(&engine->breaker, now))
+    struct engine_store *probed = NULL;
+    for (size_t i = 0; i < engine->store_count; i++) {
+        struct engine_store *store = &engine->stores[i];
+        if (!engine_identity_is_fresh(store, now) || !breaker_allows(&store->breaker, now) ||
+            pace_room(&store->pace, store->under_way, now) == 0)
+            continue;
+        if (store->breaker.state == BREAKER_CLOSED)
+            return store;
+        if (!probed)
+            probed = store;
+    }
+    return probed;
+}
+
+bool engine_works(const struct engine *engine)
+{
+    for (size_t i = 0; i < engine->store_count; i++) {
+        const struct engine_store *store = &engine->stores[i];
+        if (store->breaker.state == BREAKER_CLOSED && store->identity == IDENTITY_GOOD)
+            return true;
+    }
+    return false;
+}
+
+size_t engine_room(struct engine *engine, int64_t now)
+{
+    const struct engine_store *lead = engine->stopped ? NULL : engine_lead(engine, now);
+    if (!lead)
         return 0;
-    size_t room = pace_room(&engine->pace, engine->under_way, now);
-    return engine->breaker.state == BREAKER_CLOSED || room == 0 ? room : 1;
+    return lead->breaker.state == BREAKER_CLOSED ? pace_room(&lead->pace, lead->under_way, now)
+                                                 : 1;
 }
 
 static size_t smaller(size_t a, size_t b)
@@ -136,7 +168,7 @@ static void timer_claim(struct engine *engine, int64_t now)
     size_t room = smaller(engine_room(engine, now), engine->options.page_keys);
     if (room == 0)
         return;
-    bool probe = engine->breaker.state != BREAKER_CLOSED;
+    bool probe = engine_lead(engine, now)->breaker.state != BREAKER_CLOSED;
     struct claim claim = {.kind = CLAIM_DUE,
                           .limit = room,
                           .horizon_ms =
@@ -180,8 +212,9 @@ static void deletions_redate(struct engine *engine, int64_t now)
 static void engine_advance(struct engine *engine, int64_t now)
 {
     engine_answer_late(engine, now, engine->stopped);
-    engine_held_drop(engine, now, engine->stopped);
+    engine_held_drop(engine, now);
     if (engine->stopped) {
+        engine_held_drop_all(engine, NULL);
         engine_sweeps_stop(engine);
         return;
     }
@@ -196,13 +229,18 @@ static void engine_advance(struct engine *engine, int64_t now)
 
 void engine_written(struct engine *engine, int64_t now, struct repository_op *op)
 {
+    struct engine_store *reopened = NULL;
+    for (size_t i = 0; i < engine->store_count; i++) {
+        if (op == &engine->stores[i].reopen)
+            reopened = &engine->stores[i];
+    }
     if (op == &engine->marked) {
         engine->marking = false;
     } else if (op == &engine->redate) {
         engine->redating = false;
         engine->woken |= op->matched > 0;
-    } else if (op == &engine->reopen) {
-        engine->reopening = false;
+    } else if (reopened) {
+        reopened->reopening = false;
         engine->woken = true;
     } else {
         engine_page_written(engine, now, op);
@@ -216,10 +254,10 @@ void engine_deleted(struct engine *engine, int64_t now, struct files_op *op)
     engine_advance(engine, now);
 }
 
-void engine_identified(struct engine *engine, int64_t now, enum identity_verdict verdict,
-                       const char *store_id)
+void engine_identified(struct engine *engine, int64_t now, size_t store,
+                       enum identity_verdict verdict, const char *store_id)
 {
-    engine_identity_judged(engine, now, verdict, store_id);
+    engine_identity_judged(engine, now, &engine->stores[store], verdict, store_id);
     engine_advance(engine, now);
 }
 
@@ -249,8 +287,7 @@ void engine_handed(struct engine *engine, int64_t now, const struct repository_k
                    const struct trace *trace, struct waiter *waiter, int64_t deadline_ms)
 {
     bool aside = engine->options.aside;
-    bool works = !engine->stopped && (aside || (engine->breaker.state == BREAKER_CLOSED &&
-                                                engine->identity == IDENTITY_GOOD));
+    bool works = !engine->stopped && (aside || engine_works(engine));
     for (size_t i = 0; i < keys->count && !aside; i++) {
         char *key = works && engine->handed_count < HANDED_MAX ? strdup(keys->items[i]) : NULL;
         if (key) {
@@ -302,6 +339,24 @@ static int64_t earlier(int64_t a, int64_t b)
     return a < b ? a : b;
 }
 
+/* When a store that takes nothing now may take something; INT64_MAX: no telling. */
+static int64_t store_may_take(const struct engine_store *store, int64_t now)
+{
+    int64_t open = store->breaker.state == BREAKER_OPEN ? store->breaker.probe_at : INT64_MAX;
+    return store->pace.held_until > now ? earlier(open, store->pace.held_until) : open;
+}
+
+/* When a store's identity is to be looked at for a reason of its own; INT64_MAX: for none. */
+static int64_t store_next_check(const struct engine_store *store, int64_t now)
+{
+    if (store->checking)
+        return INT64_MAX;
+    if (store->identity != IDENTITY_GOOD)
+        return store->check_at > now ? store->check_at : now + 1;
+    return store->check_closes && store->breaker.probe_at > now ? store->breaker.probe_at
+                                                                : INT64_MAX;
+}
+
 int64_t engine_next_tick(const struct engine *engine, int64_t now)
 {
     int64_t next = now + SLEEP_MAX_MS;
@@ -318,38 +373,41 @@ int64_t engine_next_tick(const struct engine *engine, int64_t now)
     if (next <= now || engine->sweeps || engine->handed_count) {
         /* Something is due that cannot go: it goes when the reason may have passed. */
         int64_t blocked_until = now + IDENTITY_RETRY_MS;
-        if (engine->breaker.state == BREAKER_OPEN)
-            blocked_until = earlier(blocked_until, engine->breaker.probe_at);
-        if (engine->pace.held_until > now)
-            blocked_until = earlier(blocked_until, engine->pace.held_until);
+        for (size_t i = 0; i < engine->store_count; i++)
+            blocked_until = earlier(blocked_until, store_may_take(&engine->stores[i], now));
         next = earlier(next <= now ? blocked_until : next, blocked_until);
     }
-    if (engine->identity != IDENTITY_GOOD && !engine->checking)
-        next = earlier(next, engine->check_at > now ? engine->check_at : now + 1);
+    for (size_t i = 0; i < engine->store_count; i++)
+        next = earlier(next, store_next_check(&engine->stores[i], now));
     return next > now ? next : now + 1;
 }
 
 bool engine_is_idle(const struct engine *engine)
 {
-    for (size_t i = 0; i < engine->page_count; i++) {
+    for (size_t i = 0; i < engine->pages_total; i++) {
         if (engine->pages[i].stage != PAGE_FREE)
             return false;
     }
-    return !engine->marking && !engine->redating && !engine->checking && !engine->reopening &&
-           !engine->sweeps && engine->command_count == 0 && !engine->answered;
+    for (size_t i = 0; i < engine->store_count; i++) {
+        if (engine->stores[i].checking || engine->stores[i].reopening)
+            return false;
+    }
+    return !engine->marking && !engine->redating && !engine->sweeps &&
+           engine->command_count == 0 && !engine->answered;
 }
 
 bool engine_takes_uploads(const struct engine *engine)
 {
-    return engine->identity == IDENTITY_GOOD && engine->breaker.state == BREAKER_CLOSED;
+    const struct engine_store *store = &engine->stores[0];
+    return store->identity == IDENTITY_GOOD && store->breaker.state == BREAKER_CLOSED;
 }
 
-enum breaker_state engine_breaker(const struct engine *engine)
+enum breaker_state engine_breaker(const struct engine *engine, size_t store)
 {
-    return engine->breaker.state;
+    return engine->stores[store].breaker.state;
 }
 
-enum identity_verdict engine_identity(const struct engine *engine)
+enum identity_verdict engine_identity(const struct engine *engine, size_t store)
 {
-    return engine->identity;
+    return engine->stores[store].identity;
 }

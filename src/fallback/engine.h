@@ -17,7 +17,11 @@
 #include "fallback/sweep.h"
 #include "fallback/waiters.h"
 
+/* Stores that one service can have: the one that takes new objects, and older ones. */
+#define ENGINE_STORES_MAX 9
+
 struct engine_options {
+    size_t stores; /* 0 counts as 1; the first takes new objects */
     int64_t lease_ms;
     int64_t call_timeout_ms; /* of one provider call; under half the lease (R5) */
     int64_t guard_ms;        /* of uploads */
@@ -32,9 +36,9 @@ struct engine_options {
 
 enum engine_command_kind {
     ENGINE_WRITE,          /* submit `repository` to the store thread; then engine_written */
-    ENGINE_DELETE,         /* submit `files` to the files thread; then engine_deleted */
+    ENGINE_DELETE,         /* submit `files` to the thread of `store`; then engine_deleted */
     ENGINE_READ,           /* read `repository`; then engine_read */
-    ENGINE_CHECK_IDENTITY, /* read whose store it is; then engine_identified */
+    ENGINE_CHECK_IDENTITY, /* read whose `store` it is; then engine_identified */
     ENGINE_ANSWER,         /* `waiter` has its outcome */
     ENGINE_SWEEP_PROGRESS, /* the counts of `sweep` moved */
     ENGINE_SWEEP_END,      /* `sweep` is over */
@@ -45,6 +49,7 @@ struct engine_command {
     enum engine_command_kind kind;
     struct repository_op *repository;
     struct files_op *files;
+    size_t store; /* its number, from 0 */
     struct waiter *waiter;
     struct sweep *sweep;
     const char *text;
@@ -83,9 +88,9 @@ void engine_swept(struct engine *engine, int64_t now, struct sweep *sweep);
 void engine_written(struct engine *engine, int64_t now, struct repository_op *op);
 void engine_read(struct engine *engine, int64_t now, struct repository_op *op);
 void engine_deleted(struct engine *engine, int64_t now, struct files_op *op);
-/* `store_id` is the store's; NULL unless the verdict is good. */
-void engine_identified(struct engine *engine, int64_t now, enum identity_verdict verdict,
-                       const char *store_id);
+/* `store_id` is that of the store with this number; NULL unless the verdict is good. */
+void engine_identified(struct engine *engine, int64_t now, size_t store,
+                       enum identity_verdict verdict, const char *store_id);
 
 /* Time passed. */
 void engine_ticked(struct engine *engine, int64_t now);
@@ -105,7 +110,7 @@ bool engine_is_idle(const struct engine *engine);
 
 /* True while new objects may be stored: the store is known to be ours, and it answers. */
 bool engine_takes_uploads(const struct engine *engine);
-enum breaker_state engine_breaker(const struct engine *engine);
-enum identity_verdict engine_identity(const struct engine *engine);
+enum breaker_state engine_breaker(const struct engine *engine, size_t store);
+enum identity_verdict engine_identity(const struct engine *engine, size_t store);
 
 #endif

@@ -3,107 +3,128 @@
 
 #include <string.h>
 
-bool engine_identity_is_fresh(const struct engine *engine, int64_t now)
+bool engine_identity_is_fresh(const struct engine_store *store, int64_t now)
 {
-    return engine->identity == IDENTITY_GOOD && engine->good_at &&
-           now - engine->good_at < IDENTITY_FRESH_MS;
+    return store->identity == IDENTITY_GOOD && store->good_at &&
+           now - store->good_at < IDENTITY_FRESH_MS;
 }
 
-/* The provider answers again: what waits for a later try is tried now. */
-void engine_provider_back(struct engine *engine, int64_t now)
+/* What waits for a later try is tried now. */
+void engine_backlog_forward(struct engine *engine, int64_t now)
 {
+    engine->rows_wait = false;
     engine->forward_since = now + engine->database_ahead;
     engine->scan_at = now;
+}
+
+void engine_provider_back(struct engine *engine, int64_t now)
+{
+    engine_backlog_forward(engine, now);
     engine_command(engine, (struct engine_command){.kind = ENGINE_ALARM,
                                                    .text = "the file store answers again"});
 }
 
-void engine_provider_failed(struct engine *engine, int64_t now)
+void engine_provider_failed(struct engine *engine, int64_t now, struct engine_store *store)
 {
     engine->probes_failed +=
-        engine->breaker.state == BREAKER_HALF_OPEN || engine->identity != IDENTITY_GOOD;
-    if (!breaker_failed(&engine->breaker, now, &engine->random))
+        store->breaker.state == BREAKER_HALF_OPEN || store->identity != IDENTITY_GOOD;
+    if (!breaker_failed(&store->breaker, now, &engine->random))
         return;
     engine_command(engine,
                    (struct engine_command){.kind = ENGINE_ALARM,
                                            .text = "the file store does not answer: requests "
-                                                   "stop, one probe a second goes"});
-    engine_answer_late(engine, now, true);
+                                                   "stop, one probe a second goes",
+                                           .store = (size_t)(store - engine->stores)});
+    if (!engine_works(engine))
+        engine_answer_late(engine, now, true);
 }
 
-static bool work_waits(const struct engine *engine, int64_t now)
+static bool work_waits(const struct engine *engine, const struct engine_store *store,
+                       int64_t now)
 {
-    if (engine->handed_count || engine->sweeps || engine->check_closes)
+    if (engine->handed_count || engine->sweeps || store->check_closes)
         return true;
-    for (size_t i = 0; i < engine->page_count; i++) {
+    for (size_t i = 0; i < engine->pages_total; i++) {
         if (engine->pages[i].stage == PAGE_HELD)
             return true;
     }
     return engine->options.timer && (engine->woken || now >= engine->scan_at);
 }
 
-void engine_identity_check(struct engine *engine, int64_t now)
+static void store_check(struct engine *engine, int64_t now, struct engine_store *store)
 {
-    if (engine->checking || now < engine->check_at || engine_identity_is_fresh(engine, now) ||
-        !breaker_allows(&engine->breaker, now))
+    if (store->checking || now < store->check_at || engine_identity_is_fresh(store, now) ||
+        !breaker_allows(&store->breaker, now))
         return;
-    if (engine->identity == IDENTITY_GOOD && !work_waits(engine, now))
+    if (store->identity == IDENTITY_GOOD && !work_waits(engine, store, now))
         return;
-    engine->checking = true;
-    breaker_sent(&engine->breaker);
-    engine_command(engine, (struct engine_command){.kind = ENGINE_CHECK_IDENTITY});
+    store->checking = true;
+    breaker_sent(&store->breaker);
+    engine_command(engine, (struct engine_command){.kind = ENGINE_CHECK_IDENTITY,
+                                                   .store = (size_t)(store - engine->stores)});
 }
 
-static void identity_good(struct engine *engine, int64_t now, const char *store_id)
+void engine_identity_check(struct engine *engine, int64_t now)
 {
-    engine->identity = IDENTITY_GOOD;
-    engine->identity_known = true;
-    engine->good_at = now;
-    engine->good_since = now + engine->database_ahead;
-    memcpy(engine->store_id, store_id, UUID_TEXT_SIZE);
-    if (engine->check_closes && breaker_succeeded(&engine->breaker))
+    for (size_t i = 0; i < engine->store_count; i++)
+        store_check(engine, now, &engine->stores[i]);
+}
+
+static void identity_good(struct engine *engine, int64_t now, struct engine_store *store,
+                          const char *store_id)
+{
+    bool was_not = store->identity != IDENTITY_GOOD;
+    store->identity = IDENTITY_GOOD;
+    store->identity_known = true;
+    store->good_at = now;
+    store->good_since = now + engine->database_ahead;
+    memcpy(store->id, store_id, UUID_TEXT_SIZE);
+    if (store->check_closes && breaker_succeeded(&store->breaker))
         engine_provider_back(engine, now);
-    engine->check_closes = false;
+    store->check_closes = false;
+    /* Known for the first time, or ours again: rows may have been put off for it. */
+    if (was_not && engine->rows_wait)
+        engine_backlog_forward(engine, now);
     /* It answers reads: the next probe, a delete, may go at once. */
-    breaker_unsent(&engine->breaker, now);
-    engine->breaker.probe_at = now;
-    engine_held_confirm(engine);
+    breaker_unsent(&store->breaker, now);
+    store->breaker.probe_at = now;
+    engine_held_confirm(engine, store);
 }
 
 /*
  * Somebody else's store stands where ours was. Nothing that was receipted since it was last
  * seen to be ours can be believed (M3).
  */
-static void identity_refused(struct engine *engine, int64_t now)
+static void identity_refused(struct engine *engine, int64_t now, struct engine_store *store)
 {
-    bool was_good = engine->identity == IDENTITY_GOOD && engine->identity_known;
-    engine->identity = IDENTITY_REFUSED;
-    engine_held_drop(engine, now, true);
+    bool was_good = store->identity == IDENTITY_GOOD && store->identity_known;
+    store->identity = IDENTITY_REFUSED;
+    engine_held_drop_all(engine, store);
     engine_answer_late(engine, now, true);
-    breaker_unsent(&engine->breaker, now);
-    if (!was_good || engine->reopening)
+    breaker_unsent(&store->breaker, now);
+    if (!was_good || store->reopening)
         return;
-    engine->reopening = true;
-    engine->reopen =
-        (struct repository_op){.verb = RECEIPTS_REOPEN, .since = engine->good_since - PAUSE_MS};
-    memcpy(engine->reopen.store_id, engine->store_id, UUID_TEXT_SIZE);
-    engine_write(engine, &engine->reopen);
+    store->reopening = true;
+    store->reopen =
+        (struct repository_op){.verb = RECEIPTS_REOPEN, .since = store->good_since - PAUSE_MS};
+    memcpy(store->reopen.store_id, store->id, UUID_TEXT_SIZE);
+    engine_write(engine, &store->reopen);
 }
 
-void engine_identity_judged(struct engine *engine, int64_t now, enum identity_verdict verdict,
-                            const char *store_id)
+void engine_identity_judged(struct engine *engine, int64_t now, struct engine_store *store,
+                            enum identity_verdict verdict, const char *store_id)
 {
-    engine->checking = false;
-    engine->check_at = now + IDENTITY_RETRY_MS;
+    store->checking = false;
+    store->check_at = now + IDENTITY_RETRY_MS;
     switch (verdict) {
     case IDENTITY_GOOD:
-        identity_good(engine, now, store_id);
+        identity_good(engine, now, store, store_id);
         break;
     case IDENTITY_UNANSWERED:
-        engine_provider_failed(engine, now);
+        engine_provider_failed(engine, now, store);
         break;
     case IDENTITY_REFUSED:
-        identity_refused(engine, now);
+        identity_refused(engine, now, store);
         break;
     }
 }

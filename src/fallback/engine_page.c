@@ -24,10 +24,12 @@ struct page *engine_claim(struct engine *engine, int64_t now, const struct claim
     struct page *page = page_find_free(engine, claim->kind == CLAIM_KEYS ? 0 : INLINE_PAGES);
     if (!page)
         return NULL;
+    struct engine_store *lead = engine_lead(engine, now);
     page->stage = PAGE_CLAIMING;
     page->sweep = sweep;
     page->trace = sweep ? sweep->trace : (struct trace){0};
-    page->probe = engine->breaker.state != BREAKER_CLOSED;
+    page->store = (size_t)(lead - engine->stores);
+    page->probe = lead->breaker.state != BREAKER_CLOSED;
     page->lease_until = now + engine->options.lease_ms;
     page->asked = claim->limit;
     page->repository = (struct repository_op){.verb = DELETIONS_CLAIM, .claim = *claim};
@@ -37,13 +39,13 @@ struct page *engine_claim(struct engine *engine, int64_t now, const struct claim
         page->repository.claim.after_key = page->after_key;
     }
     /* Keys that are claimed but not yet sent take their place already. */
-    engine->under_way += page->asked;
-    breaker_sent(&engine->breaker);
+    lead->under_way += page->asked;
+    breaker_sent(&lead->breaker);
     engine_write(engine, &page->repository);
     return page;
 }
 
-static void page_end(struct page *page)
+void engine_page_end(struct page *page)
 {
     if (page->sweep)
         engine_sweep_page_ended(page->sweep);
@@ -51,12 +53,21 @@ static void page_end(struct page *page)
 }
 
 /* A lease that runs out while an answer is held: the row is anybody's again. */
-void engine_held_drop(struct engine *engine, int64_t now, bool all)
+void engine_held_drop(struct engine *engine, int64_t now)
 {
-    for (size_t i = 0; i < engine->page_count; i++) {
+    for (size_t i = 0; i < engine->pages_total; i++) {
         struct page *page = &engine->pages[i];
-        if (page->stage == PAGE_HELD && (all || now >= page->lease_until))
-            page_end(page);
+        if (page->stage == PAGE_HELD && now >= page->lease_until)
+            engine_page_end(page);
+    }
+}
+
+void engine_held_drop_all(struct engine *engine, const struct engine_store *store)
+{
+    for (size_t i = 0; i < engine->pages_total; i++) {
+        struct page *page = &engine->pages[i];
+        if (page->stage == PAGE_HELD && (!store || store == &engine->stores[page->store]))
+            engine_page_end(page);
     }
 }
 
@@ -83,7 +94,7 @@ static bool page_has_done(const struct page *page)
 /* Confirms what was answered, or holds it until the store is known to be ours (M3). */
 static void page_answered(struct engine *engine, int64_t now, struct page *page)
 {
-    if (!page_has_done(page) || engine_identity_is_fresh(engine, now))
+    if (!page_has_done(page) || engine_identity_is_fresh(&engine->stores[page->store], now))
         page_confirm(engine, page);
     else
         page->stage = PAGE_HELD;
@@ -91,24 +102,26 @@ static void page_answered(struct engine *engine, int64_t now, struct page *page)
 
 static void page_judged(struct engine *engine, int64_t now, struct page *page)
 {
+    struct engine_store *store = &engine->stores[page->store];
     struct page_health health = page_judge(page, &engine->random);
     if (health.throttled)
-        pace_throttled(&engine->pace, health.retry_after_ms, now);
+        pace_throttled(&store->pace, health.retry_after_ms, now);
     else if (health.answered)
-        pace_succeeded(&engine->pace);
-    if (health.answered && breaker_succeeded(&engine->breaker))
+        pace_succeeded(&store->pace);
+    if (health.answered && breaker_succeeded(&store->breaker))
         engine_provider_back(engine, now);
     if (health.failed)
-        engine_provider_failed(engine, now);
+        engine_provider_failed(engine, now, store);
     page_answered(engine, now, page);
 }
 
-static void page_send(struct engine *engine, int64_t now, struct page *page)
+void engine_page_send(struct engine *engine, int64_t now, struct page *page)
 {
-    page_fill_keys(page, engine->store_id);
+    struct engine_store *store = &engine->stores[page->store];
+    page_fill_keys(page, store->id);
     if (page->sent == 0) {
         if (page->probe)
-            breaker_unsent(&engine->breaker, now);
+            breaker_unsent(&store->breaker, now);
         page_judged(engine, now, page);
         return;
     }
@@ -116,7 +129,7 @@ static void page_send(struct engine *engine, int64_t now, struct page *page)
     int64_t half = page->lease_until - engine->options.lease_ms / 2;
     int64_t deadline = now + engine->options.call_timeout_ms;
     page->stage = PAGE_DELETING;
-    engine->under_way += page->rows.count;
+    store->under_way += page->rows.count;
     page->files = (struct files_op){.verb = FILES_DELETE,
                                     .deadline_ms = deadline < half ? deadline : half,
                                     .trace = page->trace,
@@ -124,8 +137,9 @@ static void page_send(struct engine *engine, int64_t now, struct page *page)
                                     .answers = page->answers,
                                     .count = page->sent};
     memset(page->answers, 0, page->sent * sizeof *page->answers);
-    engine_command(engine,
-                   (struct engine_command){.kind = ENGINE_DELETE, .files = &page->files});
+    engine_command(engine, (struct engine_command){.kind = ENGINE_DELETE,
+                                                   .files = &page->files,
+                                                   .store = page->store});
 }
 
 static void due_claimed(struct engine *engine, int64_t now, const struct page *page)
@@ -155,7 +169,8 @@ static void page_claimed(struct engine *engine, int64_t now, struct page *page)
 {
     struct repository_op *op = &page->repository;
     bool failed = op->outcome != REPOSITORY_OK;
-    engine->under_way -= page->asked;
+    struct engine_store *lead = &engine->stores[page->store];
+    lead->under_way -= page->asked;
     if (!failed)
         engine->database_ahead = op->claim.now - now;
     if (op->claim.live_users)
@@ -174,15 +189,15 @@ static void page_claimed(struct engine *engine, int64_t now, struct page *page)
     /* Unknown, or too late for a call within the lease: dropped, the lease runs out (R7). */
     if (failed || page->rows.count == 0 || late || engine->stopped) {
         if (page->probe) {
-            breaker_unsent(&engine->breaker, now);
-            engine->check_closes = !failed && !late;
-            if (engine->check_closes)
-                engine->good_at = 0;
+            breaker_unsent(&lead->breaker, now);
+            lead->check_closes = !failed && !late;
+            if (lead->check_closes)
+                lead->good_at = 0;
         }
-        page_end(page);
+        engine_page_end(page);
         return;
     }
-    page_send(engine, now, page);
+    engine_page_route(engine, now, page);
 }
 
 /* The next class to unblock after the probe of one succeeded; false if there is none left. */
@@ -202,12 +217,19 @@ static bool page_unblock_next(struct engine *engine, struct page *page)
     return false;
 }
 
-static void item_confirmed(struct engine *engine, int64_t now, const struct confirmation *item)
+static void item_confirmed(struct engine *engine, int64_t now, const struct confirmation *item,
+                           enum page_wait wait)
 {
     if (item->finished)
-        engine_answer_subject(engine, item->row->key);
+        engine_answer_subject(engine, item->row->key, WAITER_DONE);
     if (item->user_gone)
-        engine_answer_subject(engine, item->row->user_id);
+        engine_answer_subject(engine, item->row->user_id, WAITER_DONE);
+    /* Its store is out of reach: nobody need wait to hear so. */
+    if (wait == PAGE_WAITS_FOR_STORE) {
+        engine_answer_subject(engine, item->row->key, WAITER_PENDING);
+        engine_answer_subject(engine, item->row->user_id, WAITER_PENDING);
+        engine_row_waits(engine, now, item->row);
+    }
     if (item->applied && item->outcome == CONFIRM_RETRY &&
         now + item->delay_ms < engine->scan_at)
         engine->scan_at = now + item->delay_ms;
@@ -218,22 +240,22 @@ static void page_confirmed(struct engine *engine, int64_t now, struct page *page
     if (page->repository.outcome != REPOSITORY_OK) {
         if (page->sweep)
             page->sweep->unavailable = true;
-        page_end(page);
+        engine_page_end(page);
         return;
     }
     for (size_t i = 0; i < page->rows.count; i++)
-        item_confirmed(engine, now, &page->items[i]);
+        item_confirmed(engine, now, &page->items[i], page->waits[i]);
     if (page->sweep)
         engine_sweep_confirmed(engine, page->sweep, page);
     if (!page_unblock_next(engine, page))
-        page_end(page);
+        engine_page_end(page);
 }
 
 static void page_unblocked(struct engine *engine, struct page *page)
 {
     engine->woken = true;
     if (!page_unblock_next(engine, page))
-        page_end(page);
+        engine_page_end(page);
 }
 
 static struct page *page_of_repository(struct repository_op *op)
@@ -264,16 +286,18 @@ void engine_page_written(struct engine *engine, int64_t now, struct repository_o
 void engine_page_deleted(struct engine *engine, int64_t now, struct files_op *op)
 {
     struct page *page = (struct page *)((char *)op - offsetof(struct page, files));
-    engine->under_way -= page->rows.count;
+    struct engine_store *store = &engine->stores[page->store];
+    store->under_way -= page->rows.count;
     if (op->address_changed)
-        engine->good_at = 0;
+        store->good_at = 0;
     page_judged(engine, now, page);
 }
 
-void engine_held_confirm(struct engine *engine)
+void engine_held_confirm(struct engine *engine, const struct engine_store *store)
 {
-    for (size_t i = 0; i < engine->page_count; i++) {
-        if (engine->pages[i].stage == PAGE_HELD)
+    for (size_t i = 0; i < engine->pages_total; i++) {
+        if (engine->pages[i].stage == PAGE_HELD &&
+            store == &engine->stores[engine->pages[i].store])
             page_confirm(engine, &engine->pages[i]);
     }
 }

@@ -17,7 +17,7 @@
 #define HANDED_MAX 4096
 #define PAGES_MAX  64
 /* Every page, sweep and single operation has one command under way at most, or two. */
-#define COMMANDS_MAX (2 * (PAGES_MAX + INLINE_PAGES) + 3 * SWEEPS_MAX + 32)
+#define COMMANDS_MAX (2 * (PAGES_MAX + INLINE_PAGES) * ENGINE_STORES_MAX + 3 * SWEEPS_MAX + 32)
 
 /* How long a good look at the store's identity lasts (M3). */
 #define IDENTITY_FRESH_MS 60000
@@ -38,11 +38,29 @@ struct watched {
     bool finished[WATCH_MAX];
 };
 
+/* One store, with all that is known of it: none pays for the trouble of another. */
+struct engine_store {
+    char id[UUID_TEXT_SIZE]; /* "" until its identity was read */
+    struct breaker breaker;
+    struct pace pace;
+    size_t under_way; /* keys there, or claimed on their way */
+
+    enum identity_verdict identity;
+    bool identity_known; /* it was good at least once */
+    bool checking;
+    bool check_closes;  /* nothing else to probe with: a good look closes the breaker */
+    int64_t good_at;    /* of the last good look; 0: look again before confirming */
+    int64_t good_since; /* database time of the last good look */
+    int64_t check_at;   /* not before */
+    bool reopening;
+    struct repository_op reopen;
+};
+
 struct engine {
     struct engine_options options;
     struct random random;
-    struct breaker breaker;
-    struct pace pace;
+    struct engine_store stores[ENGINE_STORES_MAX];
+    size_t store_count;
     bool stopped;
 
     struct engine_command commands[COMMANDS_MAX]; /* a ring */
@@ -51,8 +69,8 @@ struct engine {
     struct waiter *answered; /* taken out as ENGINE_ANSWER, in no order */
 
     struct page *pages;
-    size_t page_count;
-    size_t under_way; /* keys at the provider, or claimed on their way there */
+    size_t page_count;  /* those that claim */
+    size_t pages_total; /* and those that take rows of other stores over from them */
     size_t probes_failed;
 
     char *handed[HANDED_MAX];
@@ -62,6 +80,7 @@ struct engine {
     /* Timer. */
     bool woken, scanning;
     int64_t scan_at;
+    bool rows_wait;        /* some were put off for a store that is down */
     int64_t forward_since; /* database time since which the backlog is pulled forward; 0: not */
     int64_t
         redated_at; /* when to look for times that a clock set back put too far ahead (P4) */
@@ -70,18 +89,6 @@ struct engine {
     int64_t marked_at; /* when to look for marked users without deletions (R12) */
     bool marking;
     struct repository_op marked;
-
-    /* The store's identity. */
-    enum identity_verdict identity;
-    bool identity_known; /* it was good at least once */
-    bool checking;
-    bool check_closes;  /* nothing to probe with: a good look closes the breaker */
-    int64_t good_at;    /* of the last good look; 0: look again before confirming */
-    int64_t good_since; /* database time of the last good look */
-    int64_t check_at;   /* not before */
-    char store_id[UUID_TEXT_SIZE];
-    bool reopening;
-    struct repository_op reopen;
 
     /* What others may finish. */
     struct watched *watched; /* NULL: there are no others */
@@ -102,8 +109,18 @@ static inline void engine_write(struct engine *engine, struct repository_op *op)
     engine_command(engine, (struct engine_command){.kind = ENGINE_WRITE, .repository = op});
 }
 
+/*
+ * The store by which a claim goes: the first that takes requests now, else the first that takes
+ * a probe; NULL if none does. Claims do not choose by store; what a claim brings of the others
+ * is sent there or put off.
+ */
+struct engine_store *engine_lead(struct engine *engine, int64_t now);
+
+/* Some store takes requests, and is known to be ours. */
+bool engine_works(const struct engine *engine);
+
 /* Keys that may be claimed now: 0 while nothing may be sent, 1 for a probe. */
-size_t engine_room(const struct engine *engine, int64_t now);
+size_t engine_room(struct engine *engine, int64_t now);
 
 /*
  * Takes a free page and queues its claim for at most `limit` rows. The caller fills the rest of
@@ -113,24 +130,38 @@ struct page *engine_claim(struct engine *engine, int64_t now, const struct claim
                           struct sweep *sweep);
 
 /* Answers everybody who waits for `subject`, or whose deadline has passed (or all). */
-void engine_answer_subject(struct engine *engine, const char *subject);
+void engine_answer_subject(struct engine *engine, const char *subject,
+                           enum waiter_outcome outcome);
 void engine_answer_late(struct engine *engine, int64_t now, bool all);
 
 /* engine_page.c */
 void engine_page_written(struct engine *engine, int64_t now, struct repository_op *op);
 void engine_page_deleted(struct engine *engine, int64_t now, struct files_op *op);
 /* Confirms what is held until the store is known to be ours, or drops it: overdue, or all. */
-void engine_held_confirm(struct engine *engine);
-void engine_held_drop(struct engine *engine, int64_t now, bool all);
+void engine_held_confirm(struct engine *engine, const struct engine_store *store);
+void engine_held_drop(struct engine *engine, int64_t now);
+void engine_held_drop_all(struct engine *engine, const struct engine_store *store);
+
+/* engine_route.c: sends what a claim brought, each row to the store that its object is in. */
+void engine_page_route(struct engine *engine, int64_t now, struct page *page);
+
+/* A row was put off for a store that is down, and that is on record. */
+void engine_row_waits(struct engine *engine, int64_t now, const struct deletion *row);
+
+/* Of the route: sends a page whose keys are filled; ends one that has nothing to do. */
+void engine_page_send(struct engine *engine, int64_t now, struct page *page);
+void engine_page_end(struct page *page);
 
 /* engine_identity.c */
-bool engine_identity_is_fresh(const struct engine *engine, int64_t now);
+bool engine_identity_is_fresh(const struct engine_store *store, int64_t now);
 void engine_identity_check(struct engine *engine, int64_t now);
-void engine_identity_judged(struct engine *engine, int64_t now, enum identity_verdict verdict,
-                            const char *store_id);
+void engine_identity_judged(struct engine *engine, int64_t now, struct engine_store *store,
+                            enum identity_verdict verdict, const char *store_id);
+/* What waits for a later try is tried now. */
+void engine_backlog_forward(struct engine *engine, int64_t now);
 /* The provider answered a probe; a call failed for a reason that concerns them all. */
 void engine_provider_back(struct engine *engine, int64_t now);
-void engine_provider_failed(struct engine *engine, int64_t now);
+void engine_provider_failed(struct engine *engine, int64_t now, struct engine_store *store);
 
 /* engine_watch.c: requests wait for a key, whoever claimed it (C2). */
 void engine_watch(struct engine *engine, int64_t now);

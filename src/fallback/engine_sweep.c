@@ -28,8 +28,10 @@ static void sweep_end(struct engine *engine, struct sweep *sweep)
         link = &(*link)->next;
     *link = sweep->next;
     engine->sweep_count--;
-    sweep->breaker = engine->breaker.state;
-    for (size_t i = 0; i < engine->page_count; i++) {
+    sweep->breaker = BREAKER_CLOSED;
+    for (size_t i = 0; i < engine->store_count; i++)
+        sweep->breaker = breaker_worse(sweep->breaker, engine->stores[i].breaker.state);
+    for (size_t i = 0; i < engine->pages_total; i++) {
         if (engine->pages[i].sweep == sweep)
             engine->pages[i].sweep = NULL;
     }
@@ -100,11 +102,11 @@ static void sweep_finish_marked(struct engine *engine, int64_t now, struct sweep
  */
 static bool sweep_probe(struct engine *engine, int64_t now, struct sweep *sweep)
 {
-    if (engine->breaker.state == BREAKER_CLOSED && engine->identity == IDENTITY_GOOD) {
+    if (engine_works(engine)) {
         sweep->probe_only = false;
         return false;
     }
-    if (engine->identity == IDENTITY_REFUSED) {
+    if (engine->stores[0].identity == IDENTITY_REFUSED) {
         sweep->unavailable = true;
         sweep_drain(sweep, false);
         return true;

@@ -31,6 +31,6 @@ void engine_watch_read(struct engine *engine)
     engine->watching = false;
     for (size_t i = 0; i < watched->op.watch.count; i++) {
         if (watched->op.outcome == REPOSITORY_OK && watched->finished[i])
-            engine_answer_subject(engine, watched->subjects[i]);
+            engine_answer_subject(engine, watched->subjects[i], WAITER_DONE);
     }
 }

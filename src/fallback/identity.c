@@ -45,8 +45,18 @@ static enum identity_step store_adopt(struct identity_check *check)
 {
     check->stage = CHECK_ADOPTING;
     check->repository.verb = STORE_ADOPT;
+    memcpy(check->repository.id, check->store_id, UUID_TEXT_SIZE);
     memcpy(check->repository.store_id, check->files.identity.store_id, UUID_TEXT_SIZE);
     return IDENTITY_STEP_REPOSITORY;
+}
+
+/* Before the older stores are known nobody can tell a move from a mistake. */
+static enum identity_step older_await(struct identity_check *check)
+{
+    error_set(&check->error, ERROR_UNAVAILABLE,
+              "this store takes over from store %s once that has answered: see --files-also",
+              check->store_id);
+    return check_end(check, IDENTITY_UNANSWERED);
 }
 
 static enum identity_step identity_compare(struct identity_check *check)
@@ -59,12 +69,19 @@ static enum identity_step identity_compare(struct identity_check *check)
                   FILES_IDENTITY_KEY, found->database_id, check->database_id);
         return check_end(check, IDENTITY_REFUSED);
     }
-    if (!*check->store_id)
+    if (check->older) {
+        memcpy(check->store_id, found->store_id, UUID_TEXT_SIZE);
+        return check_end(check, IDENTITY_GOOD);
+    }
+    bool is_known = strcmp(found->store_id, check->store_id) == 0;
+    if (!*check->store_id || (!is_known && check->move == IDENTITY_MOVE_GIVEN))
         return store_adopt(check);
-    if (strcmp(found->store_id, check->store_id) != 0) {
+    if (!is_known && check->move == IDENTITY_MOVE_WAITS)
+        return older_await(check);
+    if (!is_known) {
         error_set(&check->error, ERROR_CONFIG,
                   "this is another store (%s) than the one with this database's files (%s): "
-                  "point --files at that one",
+                  "point --files at that one, or give it with --files-also",
                   found->store_id, check->store_id);
         return check_end(check, IDENTITY_REFUSED);
     }
@@ -79,7 +96,15 @@ static enum identity_step reading_next(struct identity_check *check, int64_t now
     bool absent = answer->status == 404 && strcmp(answer->code, "NoSuchBucket") != 0;
     if (!absent)
         return answer_refuse(check);
-    if (*check->store_id) {
+    if (check->older) {
+        error_set(&check->error, ERROR_CONFIG,
+                  "a store of --files-also has no %s: it never held files of this database",
+                  FILES_IDENTITY_KEY);
+        return check_end(check, IDENTITY_REFUSED);
+    }
+    if (*check->store_id && check->move == IDENTITY_MOVE_WAITS)
+        return older_await(check);
+    if (*check->store_id && check->move == IDENTITY_MOVE_NEVER) {
         error_set(&check->error, ERROR_CONFIG,
                   "the file store has no %s, but this database's files are in store %s: "
                   "this is the wrong bucket, prefix or folder",

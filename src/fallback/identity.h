@@ -22,11 +22,20 @@ enum identity_verdict {
 /* What to carry out next for a check under way. */
 enum identity_step { IDENTITY_STEP_FILES, IDENTITY_STEP_REPOSITORY, IDENTITY_STEP_END };
 
+/* May a store take the place of the one that the database knows? */
+enum identity_move {
+    IDENTITY_MOVE_NEVER, /* it is not given: whatever is not that store is the wrong one */
+    IDENTITY_MOVE_WAITS, /* an older store is given, but it is not known yet which it is */
+    IDENTITY_MOVE_GIVEN, /* it is given too: its objects stay within reach */
+};
+
 /* One check: a flow whose steps others carry out (the operations embedded here). */
 struct identity_check {
+    bool older;              /* a store that takes no new objects: never made, never adopted */
+    enum identity_move move; /* of the one that does */
     char database_id[UUID_TEXT_SIZE];
     char store_id[UUID_TEXT_SIZE]; /* the one the database knows, "" for none; out: the store's
-                                    */
+                                      (of an older one only out) */
     char fresh_store_id[UUID_TEXT_SIZE]; /* the id that a store gets if it has none yet */
     int64_t timeout_ms;
 

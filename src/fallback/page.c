@@ -6,6 +6,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* How long a row rests whose store is down, or has its fill, at least; twice that at most. */
+#define STORE_DOWN_MS (BACKOFF_RETRY_MAX_MS / 4)
+#define STORE_FULL_MS 1000
+
 void page_reset(struct page *page)
 {
     deletions_deinit(&page->rows);
@@ -13,6 +17,7 @@ void page_reset(struct page *page)
     for (size_t i = 0; i < page->handed_count; i++)
         free(page->handed[i]);
     page->handed_count = 0;
+    memset(page->waits, 0, sizeof page->waits);
     page->sent = 0;
     page->unblocked = 0;
     page->sweep = NULL;
@@ -39,6 +44,18 @@ static void item_explain(struct confirmation *item, const char *class, const cha
 {
     snprintf(item->error_class, sizeof item->error_class, "%s", class);
     snprintf(item->error, sizeof item->error, "%s", words);
+}
+
+/* The row's store takes nothing now. That is no try: it costs no attempt, and it is pulled
+ * forward when the store is back. */
+static void item_put_off(struct confirmation *item, bool down, struct random *random)
+{
+    int64_t least = down ? STORE_DOWN_MS : STORE_FULL_MS;
+    item->outcome = CONFIRM_RETRY;
+    item->delay_ms = least + (int64_t)random_below(random, (uint64_t)least);
+    item_explain(item, down ? "store-down" : "store-full",
+                 down ? "the store that the object is in takes no requests now"
+                      : "the store that the object is in takes no more requests at a time");
 }
 
 /* The row's object is in a store that this service does not have: never finished here. */
@@ -82,7 +99,10 @@ struct page_health page_judge(struct page *page, struct random *random)
     size_t sent = 0;
     for (size_t i = 0; i < page->rows.count; i++) {
         if (sent == page->sent || page->row_of[sent] != i) {
-            item_refuse(&page->items[i], random);
+            if (page->waits[i])
+                item_put_off(&page->items[i], page->waits[i] == PAGE_WAITS_FOR_STORE, random);
+            else
+                item_refuse(&page->items[i], random);
             continue;
         }
         const struct files_answer *answer = &page->answers[sent++];

@@ -24,12 +24,19 @@ enum page_stage {
     PAGE_UNBLOCKING, /* classes whose probe succeeded */
 };
 
+enum page_wait {
+    PAGE_WAITS_NOT,
+    PAGE_WAITS_FOR_ROOM,  /* its store has all it can take: in a second or two */
+    PAGE_WAITS_FOR_STORE, /* its store is down: until it is back, or for long */
+};
+
 struct page {
     enum page_stage stage;
     struct sweep *sweep; /* NULL: not a sweep's */
     bool probe;          /* sent while the breaker was not closed: spends no attempt */
     int64_t lease_until; /* boot-time clock, reckoned from before the claim: never too late */
     size_t asked;        /* rows that the claim asked for */
+    size_t store;        /* number of the store that it sends to */
     char after_key[OBJECT_KEY_SIZE]; /* CLAIM_SWEEP: a copy, for the sweep may end first */
 
     struct deletions rows;
@@ -40,6 +47,7 @@ struct page {
     /* What is sent: rows of other stores are left out. */
     const char *keys[PAGE_KEYS];
     size_t row_of[PAGE_KEYS];
+    enum page_wait waits[PAGE_KEYS]; /* of each row: its store is ours, but takes it not now */
     size_t sent;
     struct files_answer answers[PAGE_KEYS];
     struct confirmation items[PAGE_KEYS];

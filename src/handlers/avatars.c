@@ -215,7 +215,7 @@ static void state_submit(struct request *request, struct avatar_state *state,
                                      .owner = request};
     buffer_init(&state->fetch.body, limit);
     request_suspend(request, next);
-    if (!runtime_fetch(state->service->runtime, &state->fetch)) {
+    if (!runtime_fetch(state->service->runtime, state->user.avatar.store_id, &state->fetch)) {
         state->fetch.answer.status = 503;
         request_resume(request);
     }
@@ -234,6 +234,11 @@ static void image_fetch(struct request *request, struct avatar_state *state)
 static void link_made(struct request *request)
 {
     struct avatar_state *state = request_state(request);
+    /* An older store may be a folder: then its bytes are served. */
+    if (state->fetch.answer.status == 501) {
+        image_fetch(request, state);
+        return;
+    }
     if (!files_answer_is_ok(&state->fetch.answer)) {
         request_reply_unavailable(request, "the image cannot be linked to now; try again");
         return;

@@ -12,12 +12,19 @@ static json_t *job_encode(const struct service *service, const struct numbers *n
                      (json_int_t)numbers->in_vain);
 }
 
-/* One today; a list, so that a second one changes nothing for who reads it. */
+/* The first takes new images. */
 static json_t *stores_encode(const struct runtime_status *status)
 {
-    return json_pack("[{s:o, s:s, s:b, s:o}]", "id", service_text(status->store_id), "breaker",
-                     breaker_state_name(status->breaker), "takesUploads", status->takes_uploads,
-                     "trouble", service_text(status->trouble));
+    json_t *stores = json_array();
+    for (size_t i = 0; i < status->store_count; i++) {
+        const struct runtime_store *store = &status->stores[i];
+        json_array_append_new(stores,
+                              json_pack("{s:o, s:s, s:b, s:o}", "id", service_text(store->id),
+                                        "breaker", breaker_state_name(store->breaker),
+                                        "takesUploads", i == 0 && status->takes_uploads,
+                                        "trouble", service_text(store->trouble)));
+    }
+    return stores;
 }
 
 /* The pace of the work: done a second, and how long that will take. */

@@ -209,6 +209,10 @@ static int service_allow(struct sandbox *sandbox, const struct service_options *
         files_allow(sandbox, options->files, error) < 0 ||
         queue_allow(sandbox, options->queue, error) < 0)
         return -1;
+    for (size_t i = 0; i < options->files_also.count; i++) {
+        if (files_allow(sandbox, options->files_also.items[i], error) < 0)
+            return -1;
+    }
     return credentials_allow(sandbox, options, error);
 }
 

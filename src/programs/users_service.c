@@ -31,7 +31,8 @@ struct program {
     int public_socket, private_socket; /* -1: none */
     struct repository *repository;
     char store_id[UUID_TEXT_SIZE];
-    struct files *files;
+    struct files *files[ENGINE_STORES_MAX];
+    size_t store_count;
     struct wake_driver *queue; /* NULL: none, or it is the runtime's */
     struct service service;
     struct route public_routes[ROUTES_MAX], private_routes[ROUTES_MAX];
@@ -72,7 +73,28 @@ static int files_open_driver(struct program *program, struct error *error)
     if (drivers_open_files(program->options.files, program->options.files_faults, &driver,
                            error) < 0)
         return error_wrap(error, "--files");
-    return files_open(driver, LIMIT_FILES_MAILBOX, &program->files, error);
+    program->store_count = 1;
+    return files_open(driver, LIMIT_FILES_MAILBOX, &program->files[0], error);
+}
+
+/* The stores of before; what goes wrong on purpose goes wrong in the first one alone. */
+static int files_open_older(struct program *program, struct error *error)
+{
+    const struct option_texts *older = &program->options.files_also;
+    if (older->count >= ENGINE_STORES_MAX)
+        return error_set(error, ERROR_USAGE, "--files-also may be given %d times",
+                         ENGINE_STORES_MAX - 1);
+    for (size_t i = 0; i < older->count; i++) {
+        struct files_driver *driver;
+        struct files **files = &program->files[program->store_count];
+        if (drivers_open_files(older->items[i], NULL, &driver, error) < 0 ||
+            files_open(driver, LIMIT_FILES_MAILBOX, files, error) < 0)
+            return error_wrap(error, "--files-also");
+        program->store_count++;
+        if (drivers_probe_files(*files, true, program->options.files_timeout, error) < 0)
+            return error_wrap(error, "--files-also");
+    }
+    return 0;
 }
 
 /* What exists is opened before anything is made, so that a refusal leaves nothing half-made. */
@@ -82,7 +104,9 @@ static int stores_open(struct program *program, struct error *error)
     if (there && database_open(program, error) < 0)
         return -1;
     if (files_open_driver(program, error) < 0 ||
-        drivers_probe_files(program->files, there, program->options.files_timeout, error) < 0)
+        drivers_probe_files(program->files[0], there, program->options.files_timeout, error) <
+            0 ||
+        files_open_older(program, error) < 0)
         return -1;
     return there ? 0 : database_open(program, error);
 }
@@ -125,7 +149,8 @@ static int runtime_start(struct program *program, struct error *error)
 {
     const struct service_options *options = &program->options;
     struct runtime_options settings = {
-        .engine = {.lease_ms = options->lease,
+        .engine = {.stores = program->store_count,
+                   .lease_ms = options->lease,
                    .call_timeout_ms = options->files_timeout,
                    .guard_ms = options->upload_guard,
                    .second_look_ms = options->second_look,
@@ -277,7 +302,8 @@ static void program_stop(struct program *program)
     runtime_close(program->service.runtime);
     if (program->queue)
         program->queue->close(program->queue);
-    files_close(program->files);
+    for (size_t i = 0; i < program->store_count; i++)
+        files_close(program->files[i]);
     repository_close(program->repository);
     listener_close(program->public_socket);
     listener_close(program->private_socket);
@@ -344,8 +370,9 @@ static int check(struct program *program, struct error *error)
     if (access_open(program, error) < 0 || queue_read(program, error) < 0 ||
         drivers_check_database(options->database, error) < 0 ||
         files_open_driver(program, error) < 0 ||
-        drivers_probe_files(program->files, drivers_database_exists(options->database),
-                            options->files_timeout, error) < 0)
+        drivers_probe_files(program->files[0], drivers_database_exists(options->database),
+                            options->files_timeout, error) < 0 ||
+        files_open_older(program, error) < 0)
         return EX_CONFIG;
     return EX_OK;
 }

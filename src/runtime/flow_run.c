@@ -75,7 +75,7 @@ static void flow_carry(struct flow_run *run, enum flow_step step)
         run->flow.files.done = flow_filed;
         run->flow.files.owner = run;
         run->flow.files.trace = run->trace;
-        files_submit_always(run->runtime->files, &run->flow.files);
+        files_submit_always(run->runtime->files[0], &run->flow.files);
         break;
     case FLOW_HAND:
     case FLOW_WAIT:

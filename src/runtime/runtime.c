@@ -45,14 +45,14 @@ static void command_carry(struct runtime *runtime, const struct engine_command *
     case ENGINE_DELETE:
         command->files->done = engine_delete_done;
         command->files->owner = runtime;
-        files_submit_always(runtime->files, command->files);
+        files_submit_always(runtime->files[command->store], command->files);
         break;
     case ENGINE_READ:
         repository_read(runtime->repository, command->repository);
         engine_read(runtime->engine, clock_boot_ms(), command->repository);
         break;
     case ENGINE_CHECK_IDENTITY:
-        identity_watch_begin(runtime);
+        identity_watch_begin(runtime, command->store);
         break;
     case ENGINE_ANSWER:
         flow_run_answered(command->waiter);
@@ -73,9 +73,14 @@ static void command_carry(struct runtime *runtime, const struct engine_command *
 static void status_publish(struct runtime *runtime)
 {
     pthread_mutex_lock(&runtime->lock);
-    runtime_account_breaker(runtime->status.breaker, engine_breaker(runtime->engine));
-    runtime->status.breaker = engine_breaker(runtime->engine);
-    runtime->status.identity = engine_identity(runtime->engine);
+    for (size_t i = 0; i < runtime->store_count; i++) {
+        struct runtime_store *store = &runtime->status.stores[i];
+        runtime_account_breaker(store->breaker, engine_breaker(runtime->engine, i));
+        store->breaker = engine_breaker(runtime->engine, i);
+        store->identity = engine_identity(runtime->engine, i);
+    }
+    runtime->status.breaker = runtime->status.stores[0].breaker;
+    runtime->status.identity = runtime->status.stores[0].identity;
     runtime->status.takes_uploads = engine_takes_uploads(runtime->engine);
     pthread_mutex_unlock(&runtime->lock);
 }
@@ -105,7 +110,7 @@ static bool message_handle(struct runtime *runtime, struct message *message)
         engine_deleted(engine, now, CONTAINER_OF(message, struct files_op, message));
         break;
     case MESSAGE_IDENTITY:
-        identity_watch_next(runtime, now);
+        identity_watch_next(runtime, message, now);
         break;
     case MESSAGE_WAITS:
         engine_waits(engine, now,
@@ -177,7 +182,7 @@ no_condition:
 }
 
 int runtime_open(const struct runtime_options *options, struct repository *repository,
-                 struct files *files, struct runtime **ret_runtime, struct error *error)
+                 struct files *const *files, struct runtime **ret_runtime, struct error *error)
 {
     struct runtime *runtime = calloc(1, sizeof *runtime);
     struct engine *engine = runtime ? engine_new(&options->engine) : NULL;
@@ -187,12 +192,19 @@ int runtime_open(const struct runtime_options *options, struct repository *repos
     }
     runtime->options = *options;
     runtime->repository = repository;
-    runtime->files = files;
+    runtime->store_count = options->engine.stores;
+    memcpy(runtime->files, files, runtime->store_count * sizeof(struct files *));
     runtime->engine = engine;
     runtime->status.started_at = clock_wall_ms();
-    runtime->check.timeout_ms = options->identity_timeout_ms;
-    memcpy(runtime->check.database_id, repository_database_id(repository), UUID_TEXT_SIZE);
-    memcpy(runtime->check.store_id, options->store_id, strlen(options->store_id) + 1);
+    runtime->status.store_count = runtime->store_count;
+    for (size_t i = 0; i < runtime->store_count; i++) {
+        struct identity_check *check = &runtime->checks[i];
+        check->older = i > 0;
+        check->timeout_ms = options->identity_timeout_ms;
+        memcpy(check->database_id, repository_database_id(repository), UUID_TEXT_SIZE);
+        runtime->status.stores[i].identity = IDENTITY_UNANSWERED;
+    }
+    memcpy(runtime->checks[0].store_id, options->store_id, strlen(options->store_id) + 1);
     if (runtime_assemble(runtime) < 0) {
         engine_free(engine);
         free(runtime);
@@ -206,9 +218,12 @@ int runtime_open(const struct runtime_options *options, struct repository *repos
 int runtime_await_identity(struct runtime *runtime, struct error *error)
 {
     pthread_mutex_lock(&runtime->lock);
-    while (!runtime->checked)
-        pthread_cond_wait(&runtime->identified, &runtime->lock);
-    struct error found = runtime->check_error;
+    struct error found = {0};
+    for (size_t i = runtime->store_count; i-- && found.class != ERROR_CONFIG;) {
+        while (!runtime->checked[i])
+            pthread_cond_wait(&runtime->identified, &runtime->lock);
+        found = runtime->check_errors[i];
+    }
     pthread_mutex_unlock(&runtime->lock);
     if (found.class != ERROR_CONFIG)
         return 0;
@@ -255,9 +270,16 @@ void runtime_read(struct runtime *runtime, struct repository_op *op)
     repository_read(runtime->repository, op);
 }
 
-bool runtime_fetch(struct runtime *runtime, struct files_op *op)
+bool runtime_fetch(struct runtime *runtime, const char *store_id, struct files_op *op)
 {
-    return files_submit(runtime->files, op);
+    struct files *files = NULL;
+    pthread_mutex_lock(&runtime->lock);
+    for (size_t i = 0; i < runtime->store_count && !files; i++) {
+        if (strcmp(runtime->status.stores[i].id, store_id) == 0)
+            files = runtime->files[i];
+    }
+    pthread_mutex_unlock(&runtime->lock);
+    return files && files_submit(files, op);
 }
 
 bool runtime_run_sweep(struct runtime *runtime, struct sweep_run *run)
@@ -291,7 +313,9 @@ void runtime_hear(struct runtime *runtime)
 void runtime_queues_get(struct runtime *runtime, struct runtime_queues *ret_queues)
 {
     ret_queues->store = repository_queued(runtime->repository);
-    ret_queues->files = files_queued(runtime->files);
+    ret_queues->files = 0;
+    for (size_t i = 0; i < runtime->store_count; i++)
+        ret_queues->files += files_queued(runtime->files[i]);
     ret_queues->engine = mailbox_depth(&runtime->mailbox);
 }
 

@@ -21,13 +21,16 @@ struct runtime_options {
     const char *store_id;        /* the store that the database knows; "": none */
 };
 
-/* Starts the engine over both, which the caller closes after runtime_close. */
+/*
+ * Starts the engine over all of them, which the caller closes after runtime_close. `files` has
+ * options->engine.stores of them: the first takes new objects, the others hold older ones.
+ */
 int runtime_open(const struct runtime_options *options, struct repository *repository,
-                 struct files *files, struct runtime **ret_runtime, struct error *error);
+                 struct files *const *files, struct runtime **ret_runtime, struct error *error);
 
 /*
- * Waits for the first look at the store's identity. 0: good, or the store does not answer now
- * (the service can start); -1: it refuses, or is not ours.
+ * Waits for the first look at each store's identity. 0: good, or a store does not answer now
+ * (the service can start); -1: one refuses, or is not ours.
  */
 int runtime_await_identity(struct runtime *runtime, struct error *error);
 
@@ -63,8 +66,11 @@ bool runtime_run_flow(struct runtime *runtime, struct flow_run *run);
 bool runtime_write(struct runtime *runtime, struct repository_op *op);
 /* Answers a reading operation before it returns. */
 void runtime_read(struct runtime *runtime, struct repository_op *op);
-/* Hands a reading operation (GET) to the files thread; op->done is called. False: no room. */
-bool runtime_fetch(struct runtime *runtime, struct files_op *op);
+/*
+ * Hands a reading operation (GET, LINK) to the thread of that store; op->done is called. False:
+ * no room, or no such store is known now.
+ */
+bool runtime_fetch(struct runtime *runtime, const char *store_id, struct files_op *op);
 
 /* A sweep on its way. Embedded in the caller's state; must live until `ended`. */
 struct sweep_run {
@@ -92,8 +98,18 @@ void runtime_join(struct runtime *runtime, struct wake *wake);
 /* False: others do the provider's work. */
 bool runtime_works(const struct runtime *runtime);
 
-/* What can be seen from outside, at one instant. */
+/* One store as it is seen from outside. */
+struct runtime_store {
+    char id[UUID_TEXT_SIZE]; /* "": it never answered */
+    enum breaker_state breaker;
+    enum identity_verdict identity;
+    char trouble[ERROR_TEXT_SIZE]; /* why the identity is not good; "": it is */
+};
+
+/* What can be seen from outside, at one instant. What has no store is of the first one. */
 struct runtime_status {
+    struct runtime_store stores[ENGINE_STORES_MAX];
+    size_t store_count;
     enum breaker_state breaker;
     enum identity_verdict identity;
     bool takes_uploads;

@@ -26,19 +26,21 @@ enum message_kind {
 struct runtime {
     struct runtime_options options;
     struct repository *repository;
-    struct files *files;
+    struct files *files[ENGINE_STORES_MAX];
+    size_t store_count;
     struct wake *wake;     /* NULL: nobody else is there */
     struct engine *engine; /* its thread's alone */
     struct mailbox mailbox;
     pthread_t thread;
     atomic_bool woken;
     struct message quiesce, end;
-    struct identity_check check;
+    struct identity_check checks[ENGINE_STORES_MAX];
+    bool first_waits; /* the first store's look, for those of the others at start */
 
     pthread_mutex_t lock; /* of what follows */
     pthread_cond_t identified;
-    bool checked; /* the first look at the identity is done */
-    struct error check_error;
+    bool checked[ENGINE_STORES_MAX]; /* the first look at the identity is done */
+    struct error check_errors[ENGINE_STORES_MAX];
     struct runtime_status status;
 };
 
@@ -61,8 +63,9 @@ void runtime_account_confirm(const struct repository_op *op);
 void runtime_account_breaker(enum breaker_state before, enum breaker_state after);
 void runtime_account_alarm(const struct engine_command *command);
 
-/* identity_watch.c: begins a look at the store's identity, and goes on with it. */
-void identity_watch_begin(struct runtime *runtime);
-void identity_watch_next(struct runtime *runtime, int64_t now);
+/* identity_watch.c: begins a look at a store's identity, and goes on with the one that
+ * `message` belongs to. */
+void identity_watch_begin(struct runtime *runtime, size_t store);
+void identity_watch_next(struct runtime *runtime, const struct message *message, int64_t now);
 
 #endif

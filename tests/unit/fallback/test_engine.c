@@ -61,7 +61,7 @@ static void engine__lives_through_an_outage_of_a_day(void **state)
     engine_woken(world.engine, world.now);
     world_run(&world, began + WORLD_DAY);
     assert_int_equal(world_left(&world), 10000);
-    assert_int_not_equal(engine_breaker(world.engine), BREAKER_CLOSED);
+    assert_int_not_equal(engine_breaker(world.engine, 0), BREAKER_CLOSED);
     int64_t asked = world.deletes_sent + world.checks_sent;
     /* One probe a second at most, but for the requests that opened the breaker. */
     assert_in_range(asked, 86400 / 2, 86400 + 20);
@@ -72,7 +72,7 @@ static void engine__lives_through_an_outage_of_a_day(void **state)
     world.up = true;
     world_run(&world, world.now + 10 * WORLD_SECOND);
     assert_int_equal(world_left(&world), 0);
-    assert_int_equal(engine_breaker(world.engine), BREAKER_CLOSED);
+    assert_int_equal(engine_breaker(world.engine, 0), BREAKER_CLOSED);
 }
 
 static void engine__pulls_the_backlog_forward_when_the_store_is_back(void **state)
@@ -90,7 +90,7 @@ static void engine__pulls_the_backlog_forward_when_the_store_is_back(void **stat
         world_add(&world, "avatars/due-", i);
     engine_woken(world.engine, world.now);
     world_run(&world, world.now + 2 * WORLD_MINUTE);
-    assert_int_not_equal(engine_breaker(world.engine), BREAKER_CLOSED);
+    assert_int_not_equal(engine_breaker(world.engine, 0), BREAKER_CLOSED);
     world.up = true;
     world_run(&world, world.now + 5 * WORLD_SECOND);
     assert_int_equal(world_left(&world), 0);
@@ -188,7 +188,7 @@ static void engine__answers_everybody_when_the_breaker_opens(void **state)
         world_hand(&world, &waiters[i], row->deletion.key, row->deletion.key);
         world_run(&world, world.now + 60);
     }
-    assert_int_not_equal(engine_breaker(world.engine), BREAKER_CLOSED);
+    assert_int_not_equal(engine_breaker(world.engine, 0), BREAKER_CLOSED);
     assert_int_equal(world.answered_count, 10);
 }
 

@@ -175,6 +175,90 @@ static void identity__missing_where_one_is_known_is_refused(void **state)
     assert_int_equal(check.verdict, IDENTITY_REFUSED);
 }
 
+/* The database's files are in OTHER; --files names a store without an identity. */
+static enum identity_step move_begin(struct identity_check *check, enum identity_move move)
+{
+    *check = check_begin(OTHER);
+    check->move = move;
+    check->files.answer.status = 404;
+    return identity_check_next(check, 0);
+}
+
+static void identity__takes_over_from_an_older_store_that_is_given_too(void **state)
+{
+    (void)state;
+    struct identity_check check;
+    assert_int_equal(move_begin(&check, IDENTITY_MOVE_GIVEN), IDENTITY_STEP_FILES);
+    assert_int_equal(check.files.verb, FILES_IDENTITY_CREATE);
+    check.files.answer.status = 200;
+    assert_int_equal(identity_check_next(&check, 0), IDENTITY_STEP_REPOSITORY);
+    assert_string_equal(check.repository.store_id, WORLD_STORE);
+    assert_string_equal(check.repository.id, OTHER);
+    check.repository.outcome = REPOSITORY_OK;
+    assert_int_equal(identity_check_next(&check, 0), IDENTITY_STEP_END);
+    assert_int_equal(check.verdict, IDENTITY_GOOD);
+    assert_string_equal(check.store_id, WORLD_STORE);
+}
+
+static void identity__of_a_store_on_record_takes_over_the_same_way(void **state)
+{
+    (void)state;
+    struct identity_check check = check_begin(OTHER);
+    check.move = IDENTITY_MOVE_GIVEN;
+    check.files.answer.status = 200;
+    check.files.identity = (struct files_identity){WORLD_STORE, DATABASE};
+    assert_int_equal(identity_check_next(&check, 0), IDENTITY_STEP_REPOSITORY);
+    assert_string_equal(check.repository.id, OTHER);
+}
+
+static void identity__of_a_move_waits_for_the_older_store(void **state)
+{
+    (void)state;
+    struct identity_check check;
+    assert_int_equal(move_begin(&check, IDENTITY_MOVE_WAITS), IDENTITY_STEP_END);
+    assert_int_equal(check.verdict, IDENTITY_UNANSWERED);
+    check = check_begin(OTHER);
+    check.move = IDENTITY_MOVE_WAITS;
+    check.files.answer.status = 200;
+    check.files.identity = (struct files_identity){WORLD_STORE, DATABASE};
+    assert_int_equal(identity_check_next(&check, 0), IDENTITY_STEP_END);
+    assert_int_equal(check.verdict, IDENTITY_UNANSWERED);
+}
+
+static void identity__never_takes_over_in_a_store_of_another_database(void **state)
+{
+    (void)state;
+    struct identity_check check = check_begin(OTHER);
+    check.move = IDENTITY_MOVE_GIVEN;
+    check.files.answer.status = 200;
+    check.files.identity = (struct files_identity){WORLD_STORE, OTHER};
+    assert_int_equal(identity_check_next(&check, 0), IDENTITY_STEP_END);
+    assert_int_equal(check.verdict, IDENTITY_REFUSED);
+}
+
+static void identity__of_an_older_store_is_read_and_never_made(void **state)
+{
+    (void)state;
+    struct identity_check check = check_begin("");
+    check.older = true;
+    check.files.answer.status = 404;
+    assert_int_equal(identity_check_next(&check, 0), IDENTITY_STEP_END);
+    assert_int_equal(check.verdict, IDENTITY_REFUSED);
+    check = check_begin("");
+    check.older = true;
+    check.files.answer.status = 200;
+    check.files.identity = (struct files_identity){OTHER, DATABASE};
+    assert_int_equal(identity_check_next(&check, 0), IDENTITY_STEP_END);
+    assert_int_equal(check.verdict, IDENTITY_GOOD);
+    assert_string_equal(check.store_id, OTHER);
+    check = check_begin("");
+    check.older = true;
+    check.files.answer.status = 200;
+    check.files.identity = (struct files_identity){WORLD_STORE, OTHER};
+    assert_int_equal(identity_check_next(&check, 0), IDENTITY_STEP_END);
+    assert_int_equal(check.verdict, IDENTITY_REFUSED);
+}
+
 static void identity__of_a_new_store_is_created_and_recorded(void **state)
 {
     (void)state;
@@ -256,6 +340,11 @@ int main(void)
         cmocka_unit_test(identity__of_another_database_is_refused),
         cmocka_unit_test(identity__of_another_store_is_refused),
         cmocka_unit_test(identity__missing_where_one_is_known_is_refused),
+        cmocka_unit_test(identity__takes_over_from_an_older_store_that_is_given_too),
+        cmocka_unit_test(identity__of_a_store_on_record_takes_over_the_same_way),
+        cmocka_unit_test(identity__of_a_move_waits_for_the_older_store),
+        cmocka_unit_test(identity__never_takes_over_in_a_store_of_another_database),
+        cmocka_unit_test(identity__of_an_older_store_is_read_and_never_made),
         cmocka_unit_test(identity__of_a_new_store_is_created_and_recorded),
         cmocka_unit_test(identity__created_by_somebody_faster_is_theirs),
         cmocka_unit_test(identity__after_a_crash_before_its_record_is_taken_up),

@@ -164,7 +164,7 @@ static void sweep__with_the_breaker_open_sends_one_probe(void **state)
         world_hand(&world, &waiters[i], "x", world.rows[i].deletion.key);
         world_run(&world, world.now + 100);
     }
-    assert_int_equal(engine_breaker(world.engine), BREAKER_OPEN);
+    assert_int_equal(engine_breaker(world.engine, 0), BREAKER_OPEN);
     int64_t asked = world.deletes_sent + world.checks_sent;
     world_sweep(&world, &sweep, 1000, 25 * WORLD_SECOND);
     assert_ptr_equal(world.swept, &sweep);
@@ -185,7 +185,7 @@ static void sweep__ends_soon_after_a_long_outage_too(void **state)
         sweep = (struct sweep){0};
         world_sweep(&world, &sweep, 1000, 25 * WORLD_SECOND);
     }
-    assert_int_not_equal(engine_breaker(world.engine), BREAKER_CLOSED);
+    assert_int_not_equal(engine_breaker(world.engine, 0), BREAKER_CLOSED);
     int64_t began = world.now;
     sweep = (struct sweep){0};
     world_sweep(&world, &sweep, 1000, 25 * WORLD_SECOND);
@@ -200,7 +200,7 @@ static void sweep__closes_the_breaker_and_walks_on_when_the_probe_succeeds(void 
     world.up = true;
     sweep = (struct sweep){0};
     world_sweep(&world, &sweep, 1000, 25 * WORLD_SECOND);
-    assert_int_equal(engine_breaker(world.engine), BREAKER_CLOSED);
+    assert_int_equal(engine_breaker(world.engine, 0), BREAKER_CLOSED);
     assert_int_equal(world_left(&world), 0);
     assert_int_equal(sweep.deleted, 100);
 }

@@ -301,7 +301,7 @@ static void commands_carry(struct world *world)
 void world_identity_answer(struct world *world)
 {
     enum identity_verdict verdict = world->up ? world->identity : IDENTITY_UNANSWERED;
-    engine_identified(world->engine, world->now, verdict,
+    engine_identified(world->engine, world->now, 0, verdict,
                       verdict == IDENTITY_GOOD ? WORLD_STORE : NULL);
     commands_carry(world);
 }
