@@ -1,5 +1,6 @@
 #include "config/limits.h"
 #include "handlers/avatars.h"
+#include "handlers/copy.h"
 #include "handlers/deletions.h"
 #include "handlers/erasures.h"
 #include "handlers/fallback.h"
@@ -48,6 +49,8 @@ size_t routes_private(const struct service *service, struct route routes[static 
         {"GET", "/api/deletions", deletions_list},
         {"POST", "/api/deletions", deletions_post, .body_limit = JSON},
         {"POST", "/api/deletions/retry", deletions_retry, .body_limit = JSON},
+        {"GET", "/api/files/copy", copy_get},
+        {"POST", "/api/files/copy", copy_post},
         {"GET", "/api/status", status_get},
         {"GET", "/api/status/history", status_history_get},
         {"GET", "/api/receipts/{id}", erasures_get},

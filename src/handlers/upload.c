@@ -8,8 +8,7 @@
 #include <stdio.h>
 #include <string.h>
 
-static int sha256_format(const unsigned char *bytes, size_t length,
-                         char text[static SHA256_TEXT_SIZE])
+int upload_digest(const void *bytes, size_t length, char text[static SHA256_TEXT_SIZE])
 {
     unsigned char digest[32];
     if (EVP_Digest(bytes, length, digest, NULL, EVP_sha256(), NULL) != 1)
@@ -59,7 +58,7 @@ static bool avatar_describe(struct request *request, const unsigned char *bytes,
     snprintf(avatar->content_type, sizeof avatar->content_type, "%s", image->content_type);
     memcpy(avatar->store_id, status.store_id, UUID_TEXT_SIZE);
     avatar->bytes = (int64_t)length;
-    if (sha256_format(bytes, length, avatar->sha256) == 0)
+    if (upload_digest(bytes, length, avatar->sha256) == 0)
         return true;
     request_reply_error(request, 500, "the image cannot be hashed");
     return false;
@@ -69,7 +68,7 @@ bool upload_clean(struct request *request, unsigned char *bytes, size_t length,
                   struct avatar *avatar, char ret_sent[SHA256_TEXT_SIZE])
 {
     struct image image;
-    if (ret_sent && sha256_format(bytes, length, ret_sent) < 0) {
+    if (ret_sent && upload_digest(bytes, length, ret_sent) < 0) {
         request_reply_error(request, 500, "the image cannot be hashed");
         return false;
     }

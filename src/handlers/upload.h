@@ -23,4 +23,7 @@ bool upload_clean(struct request *request, unsigned char *bytes, size_t length,
  */
 int upload_add_fault(unsigned char *bytes, size_t length, json_t *faults);
 
+/* The SHA-256 of `bytes` in hexadecimal; -1 if it cannot be had. */
+int upload_digest(const void *bytes, size_t length, char text[static SHA256_TEXT_SIZE]);
+
 #endif

@@ -12,6 +12,7 @@
 #include "http/listener.h"
 #include "http/server.h"
 #include "programs/check.h"
+#include "programs/copy_command.h"
 #include "programs/drivers.h"
 #include "programs/service_confinement.h"
 #include "runtime/runtime.h"
@@ -381,6 +382,8 @@ int main(int argc, char **argv)
 {
     if (argc > 1 && strcmp(argv[1], "check") == 0)
         return check_main(argc - 2, argv + 2);
+    if (argc > 2 && strcmp(argv[1], "files") == 0 && strcmp(argv[2], "copy") == 0)
+        return copy_command(argc - 3, argv + 3);
     struct program program = {.public_socket = -1, .private_socket = -1};
     struct error error = {0};
     bool help;
