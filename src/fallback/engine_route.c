@@ -42,6 +42,7 @@ static struct page *page_for(struct engine *engine, const struct page *page, siz
             continue;
         other->stage = PAGE_DELETING;
         other->sweep = page->sweep;
+        other->trace = page->trace;
         other->store = store;
         other->lease_until = page->lease_until;
         if (other->sweep)

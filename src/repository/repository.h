@@ -217,8 +217,8 @@ enum repository_verb {
                          now, guards and second looks count from now (P4). out: matched */
     MARKED_FINISH,    /* removes marked users that have no deletions left (R12). out: matched */
     RECEIPTS_REOPEN,  /* in: store_id, since. What was receipted since is work again (M3) */
-    STORE_ADOPT,      /* in: store_id: new objects go to this store from now on; id: the one they
-                         go to until now, "" for none. OK, also when it is so already; CONFLICT */
+    STORE_ADOPT, /* in: store_id: new objects go to this store from now on; id: the one they
+                    go to until now, "" for none. OK, also when it is so already; CONFLICT */
     /* Reads. */
     USER_GET,      /* in: id. out: user. OK, NOT_FOUND */
     USER_LIST,     /* in: cursor (an id, "" to start), limit. out: users, user_count */
