@@ -244,7 +244,8 @@ struct guard_refusal guard_judge(struct MHD_Connection *connection,
     const union MHD_ConnectionInfo *info =
         MHD_get_connection_info(connection, MHD_CONNECTION_INFO_REQUEST_HEADER_SIZE);
     /* The last line's end, and the empty line's. */
-    if (!info || walk.end + 2 * LINE_END != (uintptr_t)method + info->header_size)
+    if (!info || walk.end + 2 * LINE_END != (uintptr_t)method + info->header_size ||
+        memcmp((const char *)walk.end, (const char[2 * LINE_END]){0}, 2 * LINE_END) != 0)
         return refuse(400, "a header line is malformed, folded, or ends in a bare LF");
     if (!authority_is_host(path, &walk))
         return refuse(400, "the target names another host than the Host header");

@@ -9,9 +9,9 @@
  * on how this version lays its buffer out, so guard_self_test tries it at start, and fails
  * closed.
  *
- * Two faults leave the very bytes that a good head leaves, and pass: a NUL before a bare line
- * feed, and a colon before one in place of the empty line. So no proxy that passes either on
- * may stand in front of the service; those that refuse NULs and nameless headers do not.
+ * Some faults leave the very bytes that a good head leaves, and pass: a NUL before a bare line
+ * feed, and, where a head ends, a bare line feed before or after a line of a lone NUL or colon.
+ * So no proxy that passes NULs, or headers without a name, may stand in front of the service.
  */
 #ifndef HTTP_GUARD_H
 #define HTTP_GUARD_H

@@ -41,6 +41,7 @@ static const struct trial trials[] = {
     TRIAL("GET / HTTP/1.1\r\nHost: a\r\nX: y\0z\r\n\r\n", false, "a NUL in a value"),
     TRIAL("GET /a\0b HTTP/1.1\r\nHost: a\r\n\r\n", false, "a NUL in the target"),
     TRIAL("GET / HTTP/1.1\r\nHost: a\r\n: y\r\n\r\n", false, "an empty name"),
+    TRIAL("GET / HTTP/1.0\n\0A\n", false, "a line behind a bare LF that begins with NUL"),
     TRIAL("GET  / HTTP/1.1\r\nHost: a\r\n\r\n", false, "two blanks in the request line"),
 };
 

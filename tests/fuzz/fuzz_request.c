@@ -13,23 +13,43 @@
 static const uint8_t *input;
 static size_t input_length, place; /* of the request that is next */
 
-/*
- * The length of the line at `at` without its CR LF, or -1 if it does not end in just that. Two
- * other endings leave the same two NULs in the library's buffer, see http/guard.h: NUL LF, and
- * colon LF where a line is empty.
- */
-static ptrdiff_t line_length(size_t at)
+static bool is_at(size_t at, const char *bytes, size_t length)
 {
-    if (at < input_length && input_length - at >= 2 && memcmp(input + at, ":\n", 2) == 0)
-        return 0;
-    for (size_t i = at; i < input_length; i++) {
-        uint8_t byte = input[i];
-        if (byte == '\r' || byte == '\0')
-            return i + 1 < input_length && input[i + 1] == '\n' ? (ptrdiff_t)(i - at) : -1;
-        if ((byte < ' ' && byte != '\t') || byte == 0x7f)
-            return -1;
+    return at <= input_length && input_length - at >= length &&
+           memcmp(input + at, bytes, length) == 0;
+}
+
+/* The length of the line's text at `at`: up to a byte that no line may hold. */
+static size_t text_length(size_t at)
+{
+    size_t end = at;
+    while (end < input_length && (input[end] >= ' ' || input[end] == '\t') &&
+           input[end] != 0x7f)
+        end++;
+    return end - at;
+}
+
+/*
+ * Two other endings leave the NULs in the library's buffer that CR LF leaves (see
+ * http/guard.h): NUL LF, and with the end of the head, LF and a line that begins with NUL or a
+ * colon.
+ */
+static size_t end_length(size_t at)
+{
+    return is_at(at, "\r\n", 2) || is_at(at, "\0\n", 2) ? 2 : 0;
+}
+
+/* The bytes of the empty line and of the end of the line before it. */
+static size_t head_end_length(size_t at)
+{
+    static const char *const odd[] = {"\n\0\r\n", "\n\0\0\n", "\n:\r\n", "\n:\0\n"};
+    for (size_t i = 0; i < sizeof odd / sizeof *odd; i++) {
+        if (is_at(at, odd[i], 4))
+            return 4;
     }
-    return -1;
+    if (end_length(at) && (end_length(at + 2) || is_at(at + 2, ":\n", 2)))
+        return 4;
+    return 0;
 }
 
 /* METHOD SP TARGET SP HTTP/1.1 or 1.0. */
@@ -90,17 +110,19 @@ static bool request_read(void)
 {
     struct framing framing = {0};
     bool old = false;
-    ptrdiff_t length = line_length(place);
-    if (length < 0 || !is_request_line((const char *)input + place, (size_t)length, &old))
+    size_t length = text_length(place);
+    if (!is_request_line((const char *)input + place, length, &old))
         return false;
-    for (place += (size_t)length + 2; (length = line_length(place)) > 0;
-         place += (size_t)length + 2) {
-        if (!header_take((const char *)input + place, (size_t)length, &framing))
+    for (place += length; !head_end_length(place); place += length) {
+        if (!end_length(place))
+            return false;
+        place += 2;
+        length = text_length(place);
+        if (!header_take((const char *)input + place, length, &framing))
             return false;
     }
-    place += 2 + framing.body;
-    return length == 0 && framing.lengths <= 1 && framing.hosts <= 1 &&
-           (framing.hosts == 1 || old);
+    place += head_end_length(place) + framing.body;
+    return framing.lengths <= 1 && framing.hosts <= 1 && (framing.hosts == 1 || old);
 }
 
 static void request_witness(const struct request *request, const struct guard_refusal *refusal)
