@@ -7,7 +7,7 @@ import json
 import socket
 import urllib.parse
 
-from . import contract
+from . import contract, disclosure
 
 NO_ANSWER = (OSError, http.client.HTTPException)
 
@@ -85,6 +85,7 @@ class Client:
             raise
         if answer.will_close:
             self.close()
+        disclosure.note_reply(result.status, result.headers, result.body)
         contract.judge(self.port, method, path, headers, body, result)
         return result
 
@@ -99,6 +100,7 @@ class Client:
         if query:
             path += "?" + urllib.parse.urlencode(
                 {name: value for name, value in query.items() if value is not None})
+        disclosure.note_request(headers, body)
         # Kept connections may have been closed by a restart: those are no news.
         fresh = self.connection is None
         try:

@@ -5,6 +5,8 @@ import signal
 import subprocess
 import time
 
+from . import disclosure
+
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 
 
@@ -49,6 +51,7 @@ class Process:
     def __init__(self, arguments, stderr, environment=None, stdout=subprocess.DEVNULL):
         self.arguments = [str(argument) for argument in arguments]
         self.stderr = pathlib.Path(stderr)
+        disclosure.note_program(self.arguments, self.stderr)
         with open(self.stderr, "ab") as errors:
             self.child = subprocess.Popen(self.arguments, stdout=stdout, stderr=errors,
                                           stdin=subprocess.DEVNULL, env=environment)

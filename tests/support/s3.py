@@ -13,7 +13,8 @@ from . import programs
 class Bucket:
     """A bucket that boto3 talks to, and that --files takes as a URL."""
 
-    def __init__(self, endpoint, bucket, access_key="test", secret="secret", region="us-east-1"):
+    def __init__(self, endpoint, bucket, access_key="test", secret="s3-secret-that-nobody-may-see",
+                 region="us-east-1"):
         self.endpoint = endpoint
         self.bucket = bucket
         self.access_key, self.secret, self.region = access_key, secret, region

@@ -8,7 +8,7 @@ import shutil
 import sqlite3
 import subprocess
 
-from . import contract, images, postgres, programs
+from . import contract, disclosure, images, postgres, programs
 from .client import NO_ANSWER, Client
 from .ports import free_port
 
@@ -43,6 +43,9 @@ class Service:
         self.token_file = self.folder / "token"
         self.write_token_file()
         self.environment = environment or {}
+        disclosure.note_secret(self.token)
+        disclosure.note_environment(self.environment)
+        disclosure.note_address(options.get("database", ""))
         self.options = {"database": self.database.address if SERVER else f"sqlite:{self.database}",
                         "token_file": self.token_file}
         if "files" not in options:
@@ -71,10 +74,12 @@ class Service:
         """Runs it to its end, for what does not start; exit code and output."""
         changes.setdefault("listen", f"127.0.0.1:{free_port()}")
         changes.setdefault("private_listen", f"127.0.0.1:{free_port()}")
-        return subprocess.run(
+        done = subprocess.run(
             [programs.program("users-service"), *self.arguments(**changes), *arguments],
             env=self.child_environment(), stdin=subprocess.DEVNULL, capture_output=True,
             text=True, timeout=timeout, check=False)
+        disclosure.note_output(done.stdout + done.stderr)
+        return done
 
     def start(self, wait=True, **changes):
         """Starts on the same data; changed options stay changed."""
