@@ -1,6 +1,8 @@
 #include "exchange.h"
 
+#include "base/clock.h"
 #include "config/limits.h"
+#include "http/visit.h"
 
 #include <fcntl.h>
 #include <netinet/in.h>
@@ -16,6 +18,8 @@
 static struct MHD_Daemon *daemon_here;
 static exchange_witness *witness_here;
 static exchange_handler *handler_here;
+static struct visits visits_here;
+static struct visit *visit_here;
 
 static void *target_note(void *data, const char *target, struct MHD_Connection *connection)
 {
@@ -24,6 +28,7 @@ static void *target_note(void *data, const char *target, struct MHD_Connection *
     if (!request)
         abort();
     request->connection = connection;
+    request->visit = visit_here;
     guard_look_at_target(target, &request->target);
     buffer_init(&request->body, LIMIT_JSON_BODY_BYTES);
     return request;
@@ -121,11 +126,14 @@ void exchange_run(const uint8_t *bytes, size_t length, exchange_witness *witness
     FUZZ_HOLDS(fcntl(pair[1], F_SETFL, O_NONBLOCK) == 0);
     FUZZ_HOLDS(send(pair[0], bytes, length, MSG_DONTWAIT | MSG_NOSIGNAL) == (ssize_t)length);
     shutdown(pair[0], SHUT_WR);
+    visit_here = visit_begin(&visits_here, pair[0], clock_boot_ms());
+    FUZZ_HOLDS(visit_here);
     FUZZ_HOLDS(MHD_add_connection(daemon_here, pair[1], (struct sockaddr *)&nobody,
                                   sizeof nobody) == MHD_YES);
     do
         MHD_run_wait(daemon_here, 0);
     while (!answer_read(pair[0]) && ++turns < TURNS_MAX);
     FUZZ_HOLDS(turns < TURNS_MAX);
+    visit_end(visit_here);
     close(pair[0]);
 }

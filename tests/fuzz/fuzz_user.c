@@ -4,17 +4,22 @@
 #include "handlers/service.h"
 #include "handlers/user_json.h"
 #include "http/exchange.h"
+#include "http/visit.h"
 #include "users/user.h"
 
 static bool user_take(const uint8_t *bytes, size_t length, struct user *user)
 {
     /* Its replies go nowhere. */
     struct request *request = calloc(1, sizeof *request);
+    struct visits visits = {0};
     if (!request)
         abort();
+    request->visit = visit_begin(&visits, -1, 0);
+    FUZZ_HOLDS(request->visit);
     json_t *object = service_parse_object(request, bytes, length);
     bool taken = object && user_json_admit(request, object, user);
     FUZZ_HOLDS(taken != request->replied);
+    visit_end(request->visit);
     free(request);
     return taken;
 }
