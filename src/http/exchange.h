@@ -32,7 +32,7 @@ struct request {
     bool counted;             /* in it: from the first suspension until the reply is out */
     struct loop *loop;
     struct loop_wait wait;
-    struct visit *visit;         /* the client's */
+    struct visit *visit;         /* the client's; NULL: no loop drives it */
     atomic_llong *crowded_until; /* the server's */
     const struct route *route;
     char *parameters[REQUEST_PARAMETERS_MAX]; /* owned */

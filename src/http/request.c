@@ -158,7 +158,8 @@ void request_reply_response(struct request *request, int status, struct MHD_Resp
         if (request->queued == MHD_YES)
             request->queued =
                 MHD_queue_response(request->connection, (unsigned)status, response);
-        visit_await_reply(request->visit, clock_boot_ms(), (int64_t)request->reply_length);
+        if (request->visit)
+            visit_await_reply(request->visit, clock_boot_ms(), (int64_t)request->reply_length);
     }
     MHD_destroy_response(response);
 }
