@@ -198,11 +198,9 @@ static void answer_success(struct files_op *op, enum s3_kind kind,
         answer_marker(&op->answer, status);
     else if (is_plain)
         answer_plain(&op->answer, transfer, status);
-    else if (kind == S3_READS_PART && status == 206)
-        files_answer_set(&op->answer, status, NULL, NULL);
-    else if (status != 200)
+    else if (status != (kind == S3_READS_PART ? 206 : 200))
         answer_malformed(&op->answer, status);
-    else if (kind == S3_READS)
+    else if (kind == S3_READS || kind == S3_READS_PART)
         files_answer_set(&op->answer, status, NULL, NULL);
     else
         answer_batch(op, transfer, prefix, status);
