@@ -4,7 +4,8 @@ import sys
 import tempfile
 
 os.environ["DATABASE"] = "postgres"
-sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
+sys.path[:0] = [str(pathlib.Path(__file__).resolve().parents[1] / folder)
+                for folder in ("", "blackbox")]
 
 from support.fixtures import *  # noqa: E402,F401,F403
 from support.rabbitmq import Broker  # noqa: E402
@@ -41,7 +42,8 @@ def replicas(service):
                                           "token_file": first.token_file, **changes})
                   for changes in each[1:]]
         for one in others:
-            one.token, one.files, one.database = first.token, first.files, first.database
+            one.token, one.token_file = first.token, first.token_file
+            one.files, one.database = first.files, first.database
         made = [first, *others]
         for one in made if start else ():
             one.start().wait_until_ready()

@@ -26,6 +26,7 @@ void counters_reply(struct counters *counters, const struct reply *reply)
 {
     if (reply->status >= 400)
         atomic_fetch_add(&counters->refused, 1);
+    atomic_fetch_add(&counters->asked, reply->asked);
     atomic_fetch_add(&counters->deleted, reply->deleted);
     atomic_fetch_add(&counters->bytes_out, reply->body.length + reply->length);
 }
@@ -39,12 +40,13 @@ int counters_append_json(struct counters *counters, struct buffer *out)
                           atomic_load(&counters->requests[verb])) < 0)
             return -1;
     }
-    return buffer_printf(
-        out,
-        "},\"refused\":%llu,\"faulted\":%llu,\"keysDeleted\":%llu,\"bytesIn\":%llu,"
-        "\"bytesOut\":%llu,\"inFlight\":%lld,\"mostInFlight\":%lld",
-        atomic_load(&counters->refused), atomic_load(&counters->faults),
-        atomic_load(&counters->deleted), atomic_load(&counters->bytes_in),
-        atomic_load(&counters->bytes_out), atomic_load(&counters->in_flight),
-        atomic_load(&counters->most_in_flight));
+    return buffer_printf(out,
+                         "},\"refused\":%llu,\"faulted\":%llu,\"keysAsked\":%llu,"
+                         "\"keysDeleted\":%llu,\"bytesIn\":%llu,"
+                         "\"bytesOut\":%llu,\"inFlight\":%lld,\"mostInFlight\":%lld",
+                         atomic_load(&counters->refused), atomic_load(&counters->faults),
+                         atomic_load(&counters->asked), atomic_load(&counters->deleted),
+                         atomic_load(&counters->bytes_in), atomic_load(&counters->bytes_out),
+                         atomic_load(&counters->in_flight),
+                         atomic_load(&counters->most_in_flight));
 }

@@ -12,6 +12,7 @@ struct counters {
     atomic_ullong requests[VERB_COUNT];
     atomic_ullong refused; /* requests that were answered 400 to 599 */
     atomic_ullong faults;  /* requests that met a fault other than latency */
+    atomic_ullong asked;   /* keys in the deletes that were carried out */
     atomic_ullong deleted; /* keys that were there and were deleted */
     atomic_ullong bytes_in, bytes_out;
     atomic_llong in_flight, most_in_flight;

@@ -273,6 +273,7 @@ static void object_get(const struct protocol *protocol, const struct request *re
 static void object_delete(const struct protocol *protocol, const struct request *request,
                           struct reply *reply)
 {
+    reply->asked = 1;
     enum store_outcome outcome = store_delete(protocol->store, request->bucket, request->key,
                                               request->version, &reply->version);
     if (outcome == STORE_NO_BUCKET) {
@@ -316,6 +317,7 @@ static int batch_delete_key(const struct protocol *protocol, const struct reques
     struct fault fault;
     struct version found = {.id = ""};
     struct buffer *out = &reply->body;
+    reply->asked++;
     faults_judge_key(protocol->faults, key, &fault);
     if (fault.kind == FAULT_UNLIST)
         return 0;

@@ -47,6 +47,7 @@ struct reply {
     struct object *object; /* the body is part of this object, from `offset`, `length` bytes */
     size_t offset, length;
     int retry_after;        /* seconds; 0: none */
+    size_t asked;           /* keys that were to be deleted */
     size_t deleted;         /* keys that were there and are not any more */
     struct version version; /* that it is about; its id is "" if there is none to name */
 };
