@@ -20,7 +20,7 @@
 #define LIMIT_METRICS_BYTES (1024 * 1024)
 
 /* Operations that wait for a thread; one more is answered 503. */
-#define LIMIT_STORE_MAILBOX  4096
+#define LIMIT_STORE_MAILBOX  1024
 #define LIMIT_FILES_MAILBOX  1024
 #define LIMIT_ENGINE_MAILBOX 8192
 
