@@ -32,6 +32,8 @@ static int64_t acknowledged(int socket)
 
 static void visit_turn(struct visit *visit, enum visit_part part, int64_t now, int64_t bytes)
 {
+    if (!visit)
+        return;
     visit->part = part;
     visit->since = now;
     visit->bytes = bytes;
@@ -75,18 +77,22 @@ void visit_await_body(struct visit *visit, int64_t now, int64_t bytes)
 void visit_await_reply(struct visit *visit, int64_t now, int64_t bytes)
 {
     visit_turn(visit, VISIT_REPLY, now, bytes);
+    if (!visit)
+        return;
     /* A short one is the system's as soon as it is written. */
     visit->moved = bytes > LIMIT_JSON_BODY_BYTES ? acknowledged(visit->socket) : -1;
 }
 
 void visit_advance(struct visit *visit, int64_t bytes)
 {
-    visit->moved += bytes;
+    if (visit)
+        visit->moved += bytes;
 }
 
 void visit_rest(struct visit *visit)
 {
-    visit->part = VISIT_REST;
+    if (visit)
+        visit->part = VISIT_REST;
 }
 
 /* Bytes that the client has sent or taken; where that is not known, all of them. */

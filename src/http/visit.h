@@ -28,7 +28,11 @@ struct visits {
 struct visit *visit_begin(struct visits *visits, int socket, int64_t now);
 void visit_end(struct visit *visit);
 
-/* From now on the client is to send a head, or a body of so many bytes, or to take a reply. */
+/*
+ * Below, NULL stands for a client whom nobody minds.
+ *
+ * From now on the client is to send a head, or a body of so many bytes, or to take a reply.
+ */
 void visit_await_head(struct visit *visit, int64_t now);
 void visit_await_body(struct visit *visit, int64_t now, int64_t bytes);
 void visit_await_reply(struct visit *visit, int64_t now, int64_t bytes);
