@@ -298,6 +298,7 @@ for name, chunks, must in (
 # The rest.
 refuse("expect", "an unknown one", fields(b"Expect: a-pony\r\n"))
 refuse("expect", "twice", fields(b"Expect: 100-continue\r\n", b"Expect: a-pony\r\n"))
-refuse("noise", "a TLS hello", b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03" + bytes(64), must=True)
+refuse("noise", "a TLS hello",
+       b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03" + bytes(64), must=True)
 refuse("noise", "NULs", bytes(64) + b"\r\n\r\n", must=True)
 refuse("noise", "a line of words", b"hello there\r\n\r\n", must=True)
