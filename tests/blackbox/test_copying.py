@@ -138,6 +138,29 @@ def test_who_is_deleted_while_a_copy_is_under_way_stays_deleted(moved, stores, a
     agrees(one, new, "p")
 
 
+def test_what_changes_between_the_reading_and_the_attaching_of_a_copy_stays_changed(
+        moved, stores, agrees):
+    old, new = stores
+    one, (deleted, cleared, replaced, kept) = moved(4)
+    new.fault("latency,verb=PUT,ms=1500,times=4")
+    with concurrent.futures.ThreadPoolExecutor(1) as pool:
+        copying = pool.submit(copy, one)
+        programs.wait_for(lambda: new.status()["faults"][0]["hits"] == 4,
+                          what="all four to be on their way")
+        assert one.put_avatar(replaced["id"], images.png(width=9)).status == 200
+        tag = one.avatar(replaced["id"]).headers["ETag"]
+        one.public.delete(f"/api/users/{cleared['id']}/avatar")
+        # Waits for the guard of the copy: so it comes last.
+        one.delete(deleted["id"])
+        assert copying.result().stdout == "1 copied, 0 left\n"
+    one.wait_until_erased(deleted["id"])
+    assert one.avatar(cleared["id"]).status == 404
+    assert one.avatar(replaced["id"]).headers["ETag"] == tag
+    assert one.avatar(kept["id"]).status == 200
+    programs.wait_for(lambda: (count(old), count(new)) == (0, 2), what="agreement")
+    agrees(one, new, "p")
+
+
 def test_what_cannot_be_read_is_told_and_stays(moved, stores):
     old, _ = stores
     one, users = moved(3)
