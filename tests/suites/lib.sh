@@ -89,11 +89,19 @@ sanitizers_are_silent() {
     return "$silent"
 }
 
+# So many kills, on each store at the same time.
+run_kills() {
+    export KILLS=$1
+    run_pytest kills-s3d -s tests/blackbox/test_kills.py -k s3d &
+    run_pytest kills-local -s tests/blackbox/test_kills.py -k local
+    wait
+}
+
 # What every sanitizer is run on: the tests in C, a pass over the programs, and a kill run.
 run_sanitized() {
     run_meson tests --no-suite ceph --no-suite postgres --timeout-multiplier 5
     run_pytest programs -n "$spread" tests/blackbox --ignore tests/blackbox/test_kills.py \
         --ignore-glob '*/test_job_*.py' -k 'not ceph'
-    KILLS=20 run_pytest kills tests/blackbox/test_kills.py
+    run_kills 20
     check "no sanitizer has found anything" sanitizers_are_silent
 }
