@@ -9,6 +9,7 @@
 #define LIMIT_JSON_BODY_BYTES     (64 * 1024)
 #define LIMIT_CONNECTIONS         2048
 #define LIMIT_FILES               (2 * LIMIT_CONNECTIONS + 1024) /* open at once, if allowed */
+#define LIMIT_WATCHER_TIMEOUT_MS  20000 /* patience with clients of the job's own listener */
 #define LIMIT_CLIENT_BYTES_S      (32 * 1024) /* the slowest that a client may send or take */
 #define LIMIT_REPLY_BYTES         (64L * 1024 * 1024)
 #define LIMIT_PAGE_ITEMS          1000

@@ -39,7 +39,7 @@ struct server_options {
     const struct tls *tls;       /* NULL: plain HTTP */
     void *context;
     unsigned threads;
-    int64_t client_timeout_ms;   /* see http/visit.h */
+    int64_t client_timeout_ms;   /* above 0: see http/visit.h */
     const atomic_bool *stopping; /* while true every request is answered 503; may be NULL */
     /* Called at the end of each request, on an HTTP thread; may be NULL. */
     void (*ended)(void *context, const struct request_end *end);

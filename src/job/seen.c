@@ -3,6 +3,7 @@
 #include "base/buffer.h"
 #include "base/clock.h"
 #include "base/log.h"
+#include "config/limits.h"
 #include "http/listener.h"
 #include "http/request.h"
 #include "http/server.h"
@@ -177,7 +178,8 @@ int seen_open(const char *address, struct seen **ret_seen, struct error *error)
                                          .routes = routes,
                                          .route_count = sizeof routes / sizeof *routes,
                                          .context = seen,
-                                         .threads = 1};
+                                         .threads = 1,
+                                         .client_timeout_ms = LIMIT_WATCHER_TIMEOUT_MS};
         result = server_open(&options, &seen->server, error);
     }
     if (result < 0) {

@@ -98,11 +98,14 @@ enum claim_kind {
                      ago */
 };
 
+/* No lease is longer, whatever a worker is told: what is, was taken by another clock (P4). */
+#define REPOSITORY_LEASE_MAX_MS 3600000
+
 /* No kind takes a row before its not_before (R4) or under a lease (R5). */
 struct claim {
     enum claim_kind kind;
     size_t limit;
-    int64_t lease_ms;
+    int64_t lease_ms; /* at most REPOSITORY_LEASE_MAX_MS */
     int64_t horizon_ms;      /* CLAIM_DUE */
     int64_t untouched_since; /* skips rows claimed or tried after this database time; 0: now */
     const char *after_key;   /* CLAIM_SWEEP: "" to start */

@@ -83,6 +83,19 @@ static void clock__set_back_does_not_lengthen_a_lease(void **state)
     assert_int_equal(claim_key("avatars/1")->claimed.count, 1);
 }
 
+/* Of a worker whose leases are longer than the claimer's: another version, another setting. */
+static void clock__that_is_right_keeps_the_longest_lease(void **state)
+{
+    (void)state;
+    deletion_leave(ADA, "avatars/1");
+    assert_int_equal(claim((struct claim){.kind = CLAIM_SWEEP,
+                                          .after_key = "",
+                                          .lease_ms = REPOSITORY_LEASE_MAX_MS})
+                         ->claimed.count,
+                     1);
+    assert_int_equal(claim_key("avatars/1")->claimed.count, 0);
+}
+
 static void clock__that_is_right_changes_nothing(void **state)
 {
     (void)state;
@@ -108,6 +121,7 @@ int main(void)
         CONTRACT(clock__set_back_starts_a_guard_anew_from_now),
         CONTRACT(clock__set_back_starts_a_second_look_anew_from_now),
         CONTRACT(clock__set_back_does_not_lengthen_a_lease),
+        CONTRACT(clock__that_is_right_keeps_the_longest_lease),
         CONTRACT(clock__that_is_right_changes_nothing),
     };
     return cmocka_run_group_tests_name("repository, a clock that is set", tests, NULL, NULL);

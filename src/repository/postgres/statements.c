@@ -1,5 +1,7 @@
 #include "repository/postgres/statements.h"
 
+#include "repository/repository.h"
+
 /* Milliseconds since 1970 by the database's clock, not by the transaction's start. */
 #define NOW "floor(extract(epoch FROM clock_timestamp()) * 1000)::bigint"
 
@@ -17,10 +19,14 @@
     "EXISTS (SELECT 1 FROM users WHERE avatar_key = deletions.key AND "                        \
     "NOT avatar_should_be_deleted)"
 
+#define TEXT_OF(number) #number
+#define DIGITS(number)  TEXT_OF(number)
+#define LEASE_MAX       DIGITS(REPOSITORY_LEASE_MAX_MS)
+
 /* $1 now, $3 untouched since: what any claim may take (R4, R5). */
 #define CLAIMABLE                                                                              \
     "not_before <= $1::bigint AND (leased_until <= $3::bigint OR "                             \
-    "leased_until > $1::bigint + 2 * $2::bigint)"
+    "leased_until > $1::bigint + " LEASE_MAX ")"
 
 /* $2 guard, $3 second look, $4 retry, $5 blocked: the longest that a row may wait (P4). */
 #define LONGEST_HARD                                                                           \

@@ -1,5 +1,7 @@
 #include "repository/sqlite/statements.h"
 
+#include "repository/repository.h"
+
 /* Milliseconds since 1970 by the database's clock; the same all through one statement. */
 #define NOW "CAST((julianday('now') - 2440587.5) * 86400000.0 AS INTEGER)"
 
@@ -21,11 +23,16 @@
 #define CLAIM           "UPDATE deletions SET claim = claim + 1, leased_until = ?1 + ?2 WHERE "
 #define CLAIM_RETURNING " RETURNING " DELETION_COLUMNS ", " LIVE
 
+#define TEXT_OF(number) #number
+#define DIGITS(number)  TEXT_OF(number)
+#define LEASE_MAX       DIGITS(REPOSITORY_LEASE_MAX_MS)
+
 /*
- * ?1 now, ?2 lease, ?3 untouched since: what any claim may take (R4, R5). A lease of twice the
- * time was taken before the clock was set back (P4).
+ * ?1 now, ?3 untouched since: what any claim may take (R4, R5). What is leased for longer than
+ * any lease may be was taken before the clock was set back (P4).
  */
-#define CLAIMABLE "not_before <= ?1 AND (leased_until <= ?3 OR leased_until > ?1 + 2 * ?2)"
+#define CLAIMABLE                                                                              \
+    "not_before <= ?1 AND (leased_until <= ?3 OR leased_until > ?1 + " LEASE_MAX ")"
 
 /* ?2 guard, ?3 second look, ?4 retry, ?5 blocked: the longest that a row may wait (P4). */
 #define LONGEST_HARD                                                                           \
