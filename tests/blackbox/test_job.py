@@ -236,7 +236,8 @@ def test_runs_on_its_schedule_until_told_to_stop(job, server):
     assert child.stop() == 0
     lines = events(child)
     assert [line for line in lines if line["event"] == "next run"][0]["at"].endswith("Z")
-    assert lines[-1]["event"] == "told to stop"
+    # A run that is under way then is finished first.
+    assert "told to stop" in [line["event"] for line in lines[-2:]]
     # Health at start, and before each call.
     assert [request.method for request in server.requests][:5] == ["GET", "GET", "DELETE", "GET",
                                                                    "DELETE"]
