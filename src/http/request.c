@@ -47,6 +47,9 @@ const char *request_query(const struct request *request, const char *name)
     return value ? value : "";
 }
 
+/* Of a rate: what a person can use. */
+#define REAL_DIGITS 6
+
 struct query_check {
     const char *const *names;
     char unknown[64];
@@ -206,7 +209,8 @@ void request_reply_json(struct request *request, int status, json_t *body)
         "{\"status\":\"InternalServer\",\"message\":\"out of memory; try again\"}";
     request_set_header(request, "Content-Type", "application/json");
     request_set_header(request, "Cache-Control", "no-store");
-    char *text = body ? json_dumps(body, JSON_COMPACT) : NULL;
+    char *text =
+        body ? json_dumps(body, JSON_COMPACT | JSON_REAL_PRECISION(REAL_DIGITS)) : NULL;
     json_decref(body);
     if (text) {
         request_reply_bytes(request, status, text, strlen(text));
