@@ -170,10 +170,21 @@ static bool listing_go_on(struct s3_erasing *erasing)
     return true;
 }
 
+/*
+ * Keeps what went wrong. That the listing, or the deletion of many, is absent says nothing of
+ * the key: a proxy without such a route answers so, with every version left behind.
+ */
+static void refusal_keep(struct s3_erasing *erasing, const struct files_answer *answer)
+{
+    erasing->answer = *answer;
+    if ((answer->status == 404 && !answer->code[0]) || s3_code_is_absence(answer->code))
+        answer_malformed(&erasing->answer);
+}
+
 static void listing_refused(struct s3_erasing *erasing, const struct files_answer *answer)
 {
     char text[2 * FILES_TEXT_SIZE];
-    erasing->answer = *answer;
+    refusal_keep(erasing, answer);
     if (strcmp(answer->code, "AccessDenied") != 0)
         return;
     snprintf(text, sizeof text,
@@ -255,7 +266,7 @@ static bool deleting_answered(struct s3_erasing *erasing, struct s3_transfer *tr
         }
     }
     if (!good && strcmp(answer.code, "AccessDenied") != 0) {
-        erasing->answer = answer;
+        refusal_keep(erasing, &answer);
         return false;
     }
     if (!good) {

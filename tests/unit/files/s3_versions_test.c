@@ -266,6 +266,29 @@ static void a_listing_that_is_none_is_not_empty(void **state)
     }
 }
 
+/* That the call is absent says nothing of the key: a proxy without its route answers so. */
+static void an_absent_listing_or_deletion_is_not_an_absent_key(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *status, *body;
+        int number;
+    } absences[] = {
+        {"404 Not Found", "", 404},
+        {"404 Not Found", "<html>no route</html>", 404},
+        {"404 Not Found", "<Error><Code>NoSuchKey</Code></Error>", 404},
+        {"404 Not Found", "<Error><Code>NoSuchVersion</Code></Error>", 404},
+        {"200 OK", "<Error><Code>NoSuchKey</Code></Error>", 200},
+    };
+    for (size_t i = 0; i < sizeof absences / sizeof *absences; i++) {
+        const char *status = absences[i].status, *body = absences[i].body;
+        ERASE(KEEPS(""), reply(status, "", body));
+        assert_answer(&answers[0], absences[i].number, FILES_CODE_MALFORMED);
+        ERASE(KEEPS(""), LISTING(VERSION("avatars/a", "v1")), reply(status, "", body));
+        assert_answer(&answers[0], absences[i].number, FILES_CODE_MALFORMED);
+    }
+}
+
 static void a_cut_answer_to_the_deletion_is_not_done(void **state)
 {
     (void)state;
@@ -412,6 +435,7 @@ int main(void)
         cmocka_unit_test(mfa_delete_is_named),
         cmocka_unit_test(no_right_to_list_says_so),
         cmocka_unit_test(a_listing_that_is_none_is_not_empty),
+        cmocka_unit_test(an_absent_listing_or_deletion_is_not_an_absent_key),
         cmocka_unit_test(a_cut_answer_to_the_deletion_is_not_done),
         cmocka_unit_test(a_marker_is_not_a_deletion),
         cmocka_unit_test(a_marker_in_a_batch_is_followed_up_for_its_key_alone),
