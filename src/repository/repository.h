@@ -105,7 +105,7 @@ enum claim_kind {
 struct claim {
     enum claim_kind kind;
     size_t limit;
-    int64_t lease_ms; /* at most REPOSITORY_LEASE_MAX_MS */
+    int64_t lease_ms;        /* at most REPOSITORY_LEASE_MAX_MS */
     int64_t horizon_ms;      /* CLAIM_DUE */
     int64_t untouched_since; /* skips rows claimed or tried after this database time; 0: now */
     const char *after_key;   /* CLAIM_SWEEP: "" to start */
