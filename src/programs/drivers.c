@@ -45,6 +45,22 @@ int drivers_open_database(const char *address, int64_t startup_timeout_ms,
     return address_refuse(error);
 }
 
+int drivers_open_source(const char *address, struct sqlite_source **ret_source,
+                        struct error *error)
+{
+    const char *path = sqlite_path(address);
+    return path ? sqlite_source_open(path, ret_source, error)
+                : error_set(error, ERROR_USAGE, "give sqlite:PATH");
+}
+
+int drivers_open_target(const char *address, struct postgres_target **ret_target,
+                        struct error *error)
+{
+    return address_is_postgres(address)
+               ? postgres_target_open(address, ret_target, error)
+               : error_set(error, ERROR_USAGE, "give postgresql://HOST/NAME");
+}
+
 int drivers_new_wake(const char *queue, const char *database, bool listens,
                      struct wake_driver **ret_driver, struct error *error)
 {

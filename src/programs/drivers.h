@@ -5,7 +5,9 @@
 #define PROGRAMS_DRIVERS_H
 
 #include "files/files.h"
+#include "repository/postgres/target.h"
 #include "repository/repository.h"
+#include "repository/sqlite/source.h"
 #include "wake/wake.h"
 
 /*
@@ -14,6 +16,15 @@
  */
 int drivers_open_database(const char *address, int64_t startup_timeout_ms,
                           struct repository_driver **ret_driver, struct error *error);
+
+/*
+ * The two ends of a move: the rows of "sqlite:PATH", and an empty database at "postgresql://…".
+ * ERROR_USAGE: no such kind.
+ */
+int drivers_open_source(const char *address, struct sqlite_source **ret_source,
+                        struct error *error);
+int drivers_open_target(const char *address, struct postgres_target **ret_target,
+                        struct error *error);
 
 /*
  * The queue of "local" (NULL), "postgres" (of the database at `database`), "amqp://…".

@@ -14,6 +14,7 @@
 #include "programs/check.h"
 #include "programs/copy_command.h"
 #include "programs/drivers.h"
+#include "programs/migrate_command.h"
 #include "programs/service_confinement.h"
 #include "runtime/runtime.h"
 
@@ -385,6 +386,8 @@ int main(int argc, char **argv)
         return check_main(argc - 2, argv + 2);
     if (argc > 2 && strcmp(argv[1], "files") == 0 && strcmp(argv[2], "copy") == 0)
         return copy_command(argc - 3, argv + 3);
+    if (argc > 1 && strcmp(argv[1], "migrate") == 0)
+        return migrate_command(argc - 2, argv + 2);
     struct program program = {.public_socket = -1, .private_socket = -1};
     struct error error = {0};
     bool help;

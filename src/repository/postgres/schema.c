@@ -113,16 +113,33 @@ static int migrations_apply(struct session *session, struct error *error)
     return 0;
 }
 
-int postgres_schema_migrate(struct session *session, struct error *error)
+/* Begins a transaction in which nobody else changes the schema. */
+static int lock_take(struct session *session, struct error *error)
 {
     session_begin(session);
     struct query lock;
     if (session_run(session, postgres_statement_sql(STATEMENT_BEGIN)) < 0)
         return schema_fail(session, error);
     pq_begin(&lock, session, STATEMENT_LOCK_SCHEMA);
-    if (pq_change(&lock) < 0)
-        return schema_fail(session, error);
-    if (migrations_apply(session, error) < 0)
+    return pq_change(&lock) < 0 ? schema_fail(session, error) : 0;
+}
+
+int postgres_schema_begin_new(struct session *session, struct error *error)
+{
+    if (lock_take(session, error) < 0)
+        return -1;
+    int found = tables_find(session, error);
+    if (found > 0)
+        error_set(
+            error, ERROR_CONFIG,
+            "the database is not empty, it has users-service's tables already: give a new "
+            "database, or drop these tables if nothing in them is needed");
+    return found == 0 ? migrations_apply(session, error) : -1;
+}
+
+int postgres_schema_migrate(struct session *session, struct error *error)
+{
+    if (lock_take(session, error) < 0 || migrations_apply(session, error) < 0)
         return -1;
     if (session_run(session, postgres_statement_sql(STATEMENT_COMMIT)) < 0)
         return schema_fail(session, error);

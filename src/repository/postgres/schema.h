@@ -17,6 +17,12 @@ int postgres_schema_check(struct session *session, struct error *error);
  */
 int postgres_schema_migrate(struct session *session, struct error *error);
 
+/*
+ * Makes the tables where there are none, in a transaction that is left open for what comes into
+ * them. ERROR_CONFIG: not for us, or there are tables already; ERROR_UNAVAILABLE.
+ */
+int postgres_schema_begin_new(struct session *session, struct error *error);
+
 /* True if the database answers, and none of our tables is in it. */
 bool postgres_schema_is_empty(struct session *session);
 

@@ -1,0 +1,13 @@
+/*
+ * migrate_command: users-service migrate, which moves a database from SQLite to PostgreSQL.
+ *
+ * The service does not run meanwhile. The new database comes to be in one transaction, so that
+ * a move that was cut off left nothing, and is begun anew.
+ */
+#ifndef PROGRAMS_MIGRATE_COMMAND_H
+#define PROGRAMS_MIGRATE_COMMAND_H
+
+/* Runs it with the arguments after its word; returns the exit code. */
+int migrate_command(int argc, char **argv);
+
+#endif

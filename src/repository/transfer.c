@@ -1,0 +1,17 @@
+#include "repository/transfer.h"
+
+const struct transfer_table transfer_tables[TRANSFER_TABLES] = {
+    {"users",
+     "id, first_name, last_name, user_name, email, country_id, birth_date, avatar_key, "
+     "avatar_store_id, avatar_content_type, avatar_bytes, avatar_sha256, "
+     "avatar_should_be_deleted, deletion_requested_at, version, created_at, "
+     "updated_at"},
+    {"deletions", "key, store_id, user_id, reason, state, claim, attempts, look, created_at, "
+                  "not_before, due_at, leased_until, tried_at, error_class, error"},
+    {"receipts", "id, key, store_id, user_id, reason, kind, attempts, status, requested_at, "
+                 "finished_at"},
+    {"user_receipts", "user_id, requested_at, deleted_at, corrected_at"},
+    {"idempotency", "key, body, user_id, created_at, busy_until"},
+    {"stores", "id, adopted_at"},
+    {"about", "name, value"},
+};
