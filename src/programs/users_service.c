@@ -264,10 +264,10 @@ static int exposure_check(const struct service_options *options, struct error *e
 
 static int program_start(struct program *program, struct error *error)
 {
-    if (access_open(program, error) < 0 || queue_read(program, error) < 0 ||
-        exposure_check(&program->options, error) < 0)
+    if (access_open(program, error) < 0 || queue_read(program, error) < 0)
         return -1;
     if (guard_self_test(error) < 0 || listeners_open(program, error) < 0 ||
+        exposure_check(&program->options, error) < 0 ||
         service_confinement_enter(&program->options, &program->service.sandbox, error) < 0 ||
         stores_open(program, error) < 0 || runtime_start(program, error) < 0)
         return -1;
