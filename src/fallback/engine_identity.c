@@ -9,6 +9,14 @@ bool engine_identity_is_fresh(const struct engine_store *store, int64_t now)
            now - store->good_at < IDENTITY_FRESH_MS;
 }
 
+/* Looks from before the first claim were dated by the boot-time clock alone. */
+void engine_database_told(struct engine *engine, int64_t ahead)
+{
+    for (size_t i = 0; i < engine->store_count && !engine->database_ahead; i++)
+        engine->stores[i].good_since += ahead;
+    engine->database_ahead = ahead;
+}
+
 /* What waits for a later try is tried now. */
 void engine_backlog_forward(struct engine *engine, int64_t now)
 {
@@ -102,7 +110,8 @@ static void identity_refused(struct engine *engine, int64_t now, struct engine_s
     engine_held_drop_all(engine, store);
     engine_answer_late(engine, now, true);
     breaker_unsent(&store->breaker, now);
-    if (!was_good || store->reopening)
+    /* Without a claim that was answered nothing was receipted from here. */
+    if (!was_good || store->reopening || !engine->database_ahead)
         return;
     store->reopening = true;
     store->reopen =

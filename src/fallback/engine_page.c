@@ -172,7 +172,7 @@ static void page_claimed(struct engine *engine, int64_t now, struct page *page)
     struct engine_store *lead = &engine->stores[page->store];
     lead->under_way -= page->asked;
     if (!failed)
-        engine->database_ahead = op->claim.now - now;
+        engine_database_told(engine, op->claim.now - now);
     if (op->claim.live_users)
         engine_command(engine, (struct engine_command){
                                    .kind = ENGINE_ALARM,

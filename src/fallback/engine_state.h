@@ -50,7 +50,7 @@ struct engine_store {
     bool checking;
     bool check_closes;  /* nothing else to probe with: a good look closes the breaker */
     int64_t good_at;    /* of the last good look; 0: look again before confirming */
-    int64_t good_since; /* database time of the last good look */
+    int64_t good_since; /* database time of the last good look, once a claim told it */
     int64_t check_at;   /* not before */
     bool reopening;
     struct repository_op reopen;
@@ -95,7 +95,7 @@ struct engine {
     int64_t watch_at;
     bool watching;
 
-    int64_t database_ahead; /* database time less boot-time clock */
+    int64_t database_ahead; /* database time less boot-time clock; 0 until a claim told it */
 
     struct sweep *sweeps;
     size_t sweep_count;
@@ -153,6 +153,8 @@ void engine_page_send(struct engine *engine, int64_t now, struct page *page);
 void engine_page_end(struct page *page);
 
 /* engine_identity.c */
+/* A claim brought the database's time. */
+void engine_database_told(struct engine *engine, int64_t ahead);
 bool engine_identity_is_fresh(const struct engine_store *store, int64_t now);
 void engine_identity_check(struct engine *engine, int64_t now);
 void engine_identity_judged(struct engine *engine, int64_t now, struct engine_store *store,

@@ -90,6 +90,30 @@ static void engine__drops_answers_of_a_foreign_store_and_reopens_receipts(void *
     assert_false(engine_takes_uploads(world.engine));
 }
 
+/* The first good look comes before the first claim, which tells the database's time. */
+static void engine__reopens_no_receipt_of_the_time_before_it_began(void **state)
+{
+    (void)state;
+    int64_t began = world_database_now(&world);
+    world_run(&world, world.now + 30 * WORLD_SECOND);
+    world.identity = IDENTITY_REFUSED;
+    world_run(&world, world.now + 2 * WORLD_MINUTE);
+    assert_int_equal(engine_identity(world.engine, 0), IDENTITY_REFUSED);
+    assert_in_range(world.reopened_since, began - WORLD_SECOND, began + WORLD_SECOND);
+}
+
+static void engine__reopens_nothing_if_it_never_claimed_anything(void **state)
+{
+    (void)state;
+    world.claims_fail = true;
+    world_run(&world, world.now + 30 * WORLD_SECOND);
+    assert_int_equal(engine_identity(world.engine, 0), IDENTITY_GOOD);
+    world.identity = IDENTITY_REFUSED;
+    world_run(&world, world.now + 2 * WORLD_MINUTE);
+    assert_int_equal(engine_identity(world.engine, 0), IDENTITY_REFUSED);
+    assert_int_equal(world.reopened_since, 0);
+}
+
 static void engine__works_on_when_the_right_store_is_back(void **state)
 {
     (void)state;
@@ -333,6 +357,8 @@ int main(void)
         WORLD_TEST(engine__reads_the_identity_every_minute_of_work),
         WORLD_TEST(engine__holds_answers_of_a_new_address_until_it_knows_whose_it_is),
         WORLD_TEST(engine__drops_answers_of_a_foreign_store_and_reopens_receipts),
+        WORLD_TEST(engine__reopens_no_receipt_of_the_time_before_it_began),
+        WORLD_TEST(engine__reopens_nothing_if_it_never_claimed_anything),
         WORLD_TEST(engine__works_on_when_the_right_store_is_back),
         WORLD_TEST(sweep__is_refused_while_the_store_is_foreign),
         WORLD_TEST(engine__drops_held_answers_when_their_lease_is_over),
