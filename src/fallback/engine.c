@@ -87,8 +87,13 @@ void engine_answer_subject(struct engine *engine, const char *subject,
                            enum waiter_outcome outcome)
 {
     struct waiter *waiter;
-    while ((waiter = waiters_take(&engine->waiters, subject)))
-        waiter_answer(engine, waiter, outcome);
+    while ((waiter = waiters_take(&engine->waiters, subject))) {
+        /* Its transaction is under way: what comes of that answers it. */
+        if (waiter->started)
+            waiter_answer(engine, waiter, outcome);
+        else
+            waiter->outcome = outcome;
+    }
 }
 
 void engine_answer_late(struct engine *engine, int64_t now, bool all)
@@ -273,14 +278,30 @@ void engine_waits(struct engine *engine, int64_t now, struct waiter *waiter)
     waiters_add(&engine->waiters, waiter);
 }
 
+/* Answers one whose transaction is over: with what came in the meantime, if anything did. */
+static void waiter_end(struct engine *engine, struct waiter *waiter)
+{
+    if (!waiter->waiting) {
+        waiter_answer(engine, waiter, waiter->outcome);
+        return;
+    }
+    waiters_remove(&engine->waiters, waiter);
+    waiter_answer(engine, waiter, WAITER_PENDING);
+}
+
 void engine_stops_waiting(struct engine *engine, int64_t now, struct waiter *waiter)
 {
     (void)now;
-    /* Finished in the meantime: its answer is on the way. */
-    if (!waiter->waiting)
-        return;
-    waiters_remove(&engine->waiters, waiter);
-    waiter_answer(engine, waiter, WAITER_PENDING);
+    waiter_end(engine, waiter);
+}
+
+static void waiter_handed(struct engine *engine, struct waiter *waiter, bool stays,
+                          int64_t deadline_ms)
+{
+    if (stays && waiter->waiting)
+        waiters_start(&engine->waiters, waiter, deadline_ms);
+    else
+        waiter_end(engine, waiter);
 }
 
 void engine_handed(struct engine *engine, int64_t now, const struct repository_keys *keys,
@@ -297,14 +318,8 @@ void engine_handed(struct engine *engine, int64_t now, const struct repository_k
             engine->woken = true; /* left to the timer */
         }
     }
-    if (waiter && waiter->waiting) {
-        if (works && keys->count) {
-            waiters_start(&engine->waiters, waiter, deadline_ms);
-        } else {
-            waiters_remove(&engine->waiters, waiter);
-            waiter_answer(engine, waiter, WAITER_PENDING);
-        }
-    }
+    if (waiter)
+        waiter_handed(engine, waiter, works && keys->count, deadline_ms);
     engine_advance(engine, now);
 }
 

@@ -54,7 +54,7 @@ void waiters_remove(struct waiters *waiters, struct waiter *waiter)
     *link = waiter->same;
     if (waiter->started)
         waiter_unqueue(waiters, waiter);
-    waiter->waiting = waiter->started = false;
+    waiter->waiting = false;
     waiters->count--;
 }
 

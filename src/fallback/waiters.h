@@ -3,7 +3,9 @@
  *
  * A request begins to wait before its transaction, so that no finish can be missed, and its
  * patience starts after it. Each is answered once: when its subject is finished, or at its
- * deadline. The waiter is embedded in the request; this module allocates nothing.
+ * deadline; but never before its patience starts, for until then its transaction is under way,
+ * and the request is another thread's. The waiter is embedded in the request; this module
+ * allocates nothing.
  */
 #ifndef FALLBACK_WAITERS_H
 #define FALLBACK_WAITERS_H
@@ -21,7 +23,8 @@ struct waiter {
     enum waiter_outcome outcome;   /* out */
     struct waiter *same;           /* next with the same hash */
     struct waiter *older, *newer;  /* of those whose patience has started, by deadline */
-    bool waiting, started;
+    bool waiting;                  /* it has not been taken out */
+    bool started;                  /* stays when it is taken out */
 };
 
 #define WAITERS_BUCKETS 1024
@@ -42,7 +45,7 @@ void waiters_start(struct waiters *waiters, struct waiter *waiter, int64_t deadl
 
 void waiters_remove(struct waiters *waiters, struct waiter *waiter);
 
-/* Takes out one that waits for `subject`; NULL if there is none. */
+/* Takes out one that waits for `subject`, started or not; NULL if there is none. */
 struct waiter *waiters_take(struct waiters *waiters, const char *subject);
 
 /* Takes out the oldest started if its deadline has passed or `all`; NULL if there is none. */

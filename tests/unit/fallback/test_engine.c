@@ -216,6 +216,35 @@ static void engine__a_request_that_stops_waiting_is_answered(void **state)
     assert_int_equal(world.answered_count, 1);
 }
 
+/* Two requests for one user: the first one's work may be over before the second commits. */
+static void engine__answers_no_request_before_its_transaction_is_over(void **state)
+{
+    (void)state;
+    struct waiter waiters[3] = {{.subject = WORLD_USER}, {.subject = WORLD_USER}};
+    world_run(&world, world.now + WORLD_SECOND);
+    struct world_row *row = world_add(&world, "avatars/", 1);
+    memcpy(row->deletion.user_id, WORLD_USER, sizeof WORLD_USER);
+    engine_waits(world.engine, world.now, &waiters[0]);
+    engine_waits(world.engine, world.now, &waiters[1]);
+    world_hand(&world, &waiters[2], WORLD_USER, row->deletion.key);
+    world_run(&world, world.now + 100);
+    assert_true(row->finished);
+    assert_int_equal(world.answered_count, 1);
+    assert_ptr_equal(world.answered[0], &waiters[2]);
+
+    engine_stops_waiting(world.engine, world.now, &waiters[0]);
+    world_run(&world, world.now + 1);
+    assert_int_equal(world.answered_count, 2);
+    assert_ptr_equal(world.answered[1], &waiters[0]);
+    engine_handed(world.engine, world.now, &(struct repository_keys){0}, &(struct trace){0},
+                  &waiters[1], world.now + 2 * WORLD_SECOND);
+    world_run(&world, world.now + WORLD_MINUTE);
+    assert_int_equal(world.answered_count, 3);
+    assert_ptr_equal(world.answered[2], &waiters[1]);
+    for (size_t i = 0; i < 3; i++)
+        assert_int_equal(waiters[i].outcome, WAITER_DONE);
+}
+
 static void engine__timer_off_starts_nothing_by_itself(void **state)
 {
     (void)state;
@@ -417,6 +446,7 @@ int main(void)
         WORLD_TEST(engine__answers_everybody_when_the_breaker_opens),
         WORLD_TEST(engine__inline_work_goes_beside_a_full_backlog),
         WORLD_TEST(engine__a_request_that_stops_waiting_is_answered),
+        WORLD_TEST(engine__answers_no_request_before_its_transaction_is_over),
         TIMERLESS_TEST(engine__timer_off_starts_nothing_by_itself),
         TIMERLESS_TEST(engine__timer_off_still_serves_requests_and_sweeps),
         WORLD_TEST(engine__sends_nothing_after_a_claim_of_unknown_result),
