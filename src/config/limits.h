@@ -32,7 +32,12 @@
  */
 #define LIMIT_UPLOAD_BYTES   (128L * 1024 * 1024)
 #define LIMIT_DOWNLOAD_BYTES LIMIT_AVATAR_OPTION_BYTES
-#define LIMIT_MEMORY_BYTES   (256L * 1024 * 1024)
+#define LIMIT_MEMORY_BYTES   (320L * 1024 * 1024)
+
+/* Answers longer than a page of a hundred users, on their way to whoever asked, all together.
+ */
+#define LIMIT_LONG_REPLY_BYTES   (64 * 1024)
+#define LIMIT_LONG_REPLIES_BYTES (32L * 1024 * 1024)
 
 /* For so long after a refusal for want of room, and so patient then with who holds some. */
 #define LIMIT_CROWDED_MS          10000

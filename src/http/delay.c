@@ -56,7 +56,7 @@ static struct request *held_take(struct delay *delay, int64_t now, int64_t *ret_
 static void delay_wait(struct delay *delay, int64_t milliseconds)
 {
     struct timespec until;
-    clock_gettime(CLOCK_REALTIME, &until);
+    clock_gettime(CLOCK_MONOTONIC, &until);
     until.tv_sec += (time_t)(milliseconds / 1000);
     until.tv_nsec += (long)(milliseconds % 1000) * 1000000;
     if (until.tv_nsec >= 1000000000) {
@@ -85,6 +85,18 @@ static void *delay_thread(void *argument)
     return NULL;
 }
 
+/* By a clock that nobody sets. */
+static int condition_init(pthread_cond_t *condition)
+{
+    pthread_condattr_t attributes;
+    if (pthread_condattr_init(&attributes) != 0)
+        return -1;
+    int failed = pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC) != 0 ||
+                 pthread_cond_init(condition, &attributes) != 0;
+    pthread_condattr_destroy(&attributes);
+    return failed ? -1 : 0;
+}
+
 struct delay *delay_open(void)
 {
     struct delay *delay = calloc(1, sizeof *delay);
@@ -92,7 +104,7 @@ struct delay *delay_open(void)
         free(delay);
         return NULL;
     }
-    if (pthread_cond_init(&delay->changed, NULL) == 0) {
+    if (condition_init(&delay->changed) == 0) {
         if (pthread_create(&delay->thread, NULL, delay_thread, delay) == 0)
             return delay;
         pthread_cond_destroy(&delay->changed);

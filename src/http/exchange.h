@@ -34,6 +34,8 @@ struct request {
     struct loop_wait wait;
     struct visit *visit;         /* the client's; NULL: no loop drives it */
     atomic_llong *crowded_until; /* the server's */
+    atomic_size_t *long_replies; /* the server's: bytes of those on their way */
+    size_t long_reply;           /* this one's share of them */
     const struct route *route;
     char *parameters[REQUEST_PARAMETERS_MAX]; /* owned */
     struct buffer body;

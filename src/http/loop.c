@@ -63,9 +63,10 @@ void loop_resume(struct loop_wait *wait)
     bool first = !loop->resuming;
     wait->next = loop->resuming;
     loop->resuming = wait;
-    pthread_mutex_unlock(&loop->lock);
+    /* Under the lock: without it the loop may be gone by then, with its last request. */
     if (first)
         eventfd_write(loop->wake, 1);
+    pthread_mutex_unlock(&loop->lock);
 }
 
 /* The library is told by its own thread alone: without one of its own, it would not wake. */
@@ -170,15 +171,17 @@ static void daemon_stop(struct loop *loop)
     MHD_stop_daemon(loop->daemon);
 }
 
-/* Milliseconds until there is something to do without an event; -1: nothing ever. */
+/*
+ * Milliseconds until there is something to do without an event. Never for ever, even without a
+ * client: at its limit the library takes the listening socket off its epoll set, and puts it
+ * back only when it is run again after they have gone.
+ */
 static int wait_until_due(const struct loop *loop)
 {
     MHD_UNSIGNED_LONG_LONG library;
-    int wait = loop->visits.first ? LOOK_MS : -1;
-    if (MHD_get_timeout(loop->daemon, &library) == MHD_YES &&
-        (wait < 0 || library < (MHD_UNSIGNED_LONG_LONG)wait))
-        wait = library < INT32_MAX ? (int)library : INT32_MAX;
-    return wait;
+    if (MHD_get_timeout(loop->daemon, &library) == MHD_YES && library < LOOK_MS)
+        return (int)library;
+    return LOOK_MS;
 }
 
 static void clients_mind(struct loop *loop)

@@ -203,6 +203,19 @@ void request_reply_redirect(struct request *request, int status, const char *loc
     request_reply_response(request, status, response);
 }
 
+/* A long answer stays in memory until its client has taken it: there is room for some. */
+static bool long_reply_take(struct request *request, size_t bytes)
+{
+    if (bytes <= LIMIT_LONG_REPLY_BYTES || !request->long_replies)
+        return true;
+    if (atomic_fetch_add(request->long_replies, bytes) + bytes > LIMIT_LONG_REPLIES_BYTES) {
+        atomic_fetch_sub(request->long_replies, bytes);
+        return false;
+    }
+    request->long_reply = bytes;
+    return true;
+}
+
 void request_reply_json(struct request *request, int status, json_t *body)
 {
     static char no_memory[] =
@@ -212,6 +225,12 @@ void request_reply_json(struct request *request, int status, json_t *body)
     char *text =
         body ? json_dumps(body, JSON_COMPACT | JSON_REAL_PRECISION(REAL_DIGITS)) : NULL;
     json_decref(body);
+    if (text && !long_reply_take(request, strlen(text))) {
+        free(text);
+        request_reply_crowded(request, "too many long answers are being read; try again, or "
+                                       "ask for a shorter page");
+        return;
+    }
     if (text) {
         request_reply_bytes(request, status, text, strlen(text));
         return;

@@ -12,14 +12,23 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 
 struct server {
     struct server_options options;
     struct loop **loops;        /* NULL: not started */
     struct delay *delay;        /* of those without a good credential; NULL: nobody needs one */
     atomic_llong crowded_until; /* boot-time clock: somebody was refused for want of room */
+    atomic_size_t long_replies; /* bytes of long answers that are on their way */
     atomic_size_t under_way;
 };
+
+#define STOPPING "the service is stopping; try another or later"
+
+static bool is_stopping(const struct server *server)
+{
+    return server->options.stopping && atomic_load(server->options.stopping);
+}
 
 static void request_free(struct request *request)
 {
@@ -27,6 +36,8 @@ static void request_free(struct request *request)
         request->release(request->state);
     if (request->counted)
         atomic_fetch_sub(request->under_way, 1);
+    if (request->long_reply)
+        atomic_fetch_sub(request->long_replies, request->long_reply);
     for (size_t i = 0; i < REQUEST_PARAMETERS_MAX; i++)
         free(request->parameters[i]);
     buffer_deinit(&request->body);
@@ -138,6 +149,7 @@ static void *request_announce(void *data, struct loop *loop, struct visit *visit
     request->loop = loop;
     request->visit = visit;
     request->crowded_until = &server->crowded_until;
+    request->long_replies = &server->long_replies;
     guard_look_at_target(target, &request->target);
     return request;
 }
@@ -163,8 +175,8 @@ static bool request_begin(struct server *server, struct request *request, const 
         guard_judge(request->connection, &request->target, path, method, version);
     if (refusal.status)
         head_refuse(request, &refusal);
-    else if (server->options.stopping && atomic_load(server->options.stopping))
-        request_reply_unavailable(request, "the service is stopping; try another or later");
+    else if (is_stopping(server))
+        request_reply_unavailable(request, STOPPING);
     else if (route_find(server, request, guard_path(path)))
         return true;
     if (!request->replied)
@@ -217,7 +229,11 @@ static enum MHD_Result access_handle(void *data, struct MHD_Connection *connecti
         return MHD_YES;
     }
     log_for(&request->trace);
-    request_handle(request);
+    /* A body that ends after the stop is too late: nobody counts what would begin now. */
+    if (!request->next && is_stopping(data))
+        request_reply_unavailable(request, STOPPING);
+    else
+        request_handle(request);
     log_for(NULL);
     return request->replied ? request->queued : MHD_YES;
 }
@@ -255,12 +271,21 @@ static void loops_close(struct server *server)
     free(server->loops);
 }
 
+/* Fewer where the system grants too few open files: a listener that meets none left spins. */
+static unsigned connections_allowed(void)
+{
+    struct rlimit files;
+    if (getrlimit(RLIMIT_NOFILE, &files) < 0 || files.rlim_cur >= LIMIT_FILES)
+        return LIMIT_CONNECTIONS;
+    return (unsigned)(files.rlim_cur / 4);
+}
+
 static int loops_open(struct server *server)
 {
     const struct loop_options options = {
         .socket = server->options.socket,
         .tls = server->options.tls,
-        .connections = LIMIT_CONNECTIONS / server->options.threads,
+        .connections = connections_allowed() / server->options.threads + 1,
         .patience_ms = server->options.client_timeout_ms,
         .crowded_until = &server->crowded_until,
         .handle = access_handle,

@@ -13,8 +13,9 @@ import time
 
 import pytest
 
-from support import images, programs
+from support import images
 from support.client import multipart
+from support.limits import limit
 from support.service import person
 from support.wire import Wire, read_reply, request
 
@@ -24,13 +25,6 @@ STORED = 30
 KEPT_BYTES = 24 * 1024 * 1024
 # Far more than this takes.
 LONG = 60
-
-
-def limit(name):
-    """A bound of the service, as it is written down."""
-    text = (programs.ROOT / "src/config/limits.h").read_text()
-    return eval(re.search(rf"#define {name}\s+\(?([\d *L()]+)", text).group(1)
-                .replace("L", "").rstrip(") "))
 
 
 class Memory:

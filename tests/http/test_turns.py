@@ -23,3 +23,23 @@ def test_all_that_speak_at_once_are_answered(service, count):
     for wire in wires:
         assert wire.read_replies(2).statuses == [200, 200]
         wire.socket.close()
+
+
+def test_who_comes_after_a_full_house_was_cut_off_is_answered(service):
+    users = service(start=False, http_threads=1, client_timeout="1s")
+    users.prefix = ["prlimit", "--nofile=200:200"]
+    users.start()
+    users.close_clients()
+    # A quarter of the files that it may open, and one: the listener takes no more.
+    crowd = [Wire(users.port) for _ in range(200 // 4 + 1)]
+    for wire in crowd:
+        wire.send(request("GET", "/api/health"))
+        assert wire.read_replies(1).statuses == [200]
+    for wire in crowd:
+        wire.send(b"G")
+    for wire in crowd:
+        wire.read_to_end()
+        assert wire.closed, "it was not cut off"
+    wire = Wire(users.port)
+    wire.send(request("GET", "/api/health"))
+    assert wire.read_replies(1).statuses == [200]

@@ -40,6 +40,7 @@ class Service:
         self.files = self.folder / "files"
         self.errors = self.folder / "stderr"
         self.token = secrets.token_urlsafe(24)
+        self.prefix = []  # a command that runs it, such as prlimit
         self.token_file = self.folder / "token"
         self.write_token_file()
         self.environment = environment or {}
@@ -88,7 +89,7 @@ class Service:
         contract.serve(self.port, "public")
         contract.serve(self.private_port, "private")
         self.process = programs.Process(
-            [programs.program("users-service"),
+            [*self.prefix, programs.program("users-service"),
              *self.arguments(listen=f"127.0.0.1:{self.port}",
                              private_listen=f"127.0.0.1:{self.private_port}")],
             self.errors, self.child_environment())
