@@ -223,6 +223,7 @@ static void engine_advance(struct engine *engine, int64_t now)
         engine_sweeps_stop(engine);
         return;
     }
+    engine_reopen(engine, now);
     engine_identity_check(engine, now);
     handed_claim(engine, now);
     engine_sweeps_advance(engine, now);
@@ -234,20 +235,12 @@ static void engine_advance(struct engine *engine, int64_t now)
 
 void engine_written(struct engine *engine, int64_t now, struct repository_op *op)
 {
-    struct engine_store *reopened = NULL;
-    for (size_t i = 0; i < engine->store_count; i++) {
-        if (op == &engine->stores[i].reopen)
-            reopened = &engine->stores[i];
-    }
     if (op == &engine->marked) {
         engine->marking = false;
     } else if (op == &engine->redate) {
         engine->redating = false;
         engine->woken |= op->matched > 0;
-    } else if (reopened) {
-        reopened->reopening = false;
-        engine->woken = true;
-    } else {
+    } else if (!engine_reopened(engine, now, op)) {
         engine_page_written(engine, now, op);
     }
     engine_advance(engine, now);
@@ -361,6 +354,15 @@ static int64_t store_may_take(const struct engine_store *store, int64_t now)
     return store->pace.held_until > now ? earlier(open, store->pace.held_until) : open;
 }
 
+/* When receipts are to be reopened that the database did not take; INT64_MAX: there are none.
+ */
+static int64_t store_next_reopen(const struct engine_store *store, int64_t now)
+{
+    if (!store->reopen_since || store->reopening)
+        return INT64_MAX;
+    return store->reopen_at > now ? store->reopen_at : now + 1;
+}
+
 /* When a store's identity is to be looked at for a reason of its own; INT64_MAX: for none. */
 static int64_t store_next_check(const struct engine_store *store, int64_t now)
 {
@@ -393,7 +395,8 @@ int64_t engine_next_tick(const struct engine *engine, int64_t now)
         next = earlier(next <= now ? blocked_until : next, blocked_until);
     }
     for (size_t i = 0; i < engine->store_count; i++)
-        next = earlier(next, store_next_check(&engine->stores[i], now));
+        next = earlier(next, earlier(store_next_check(&engine->stores[i], now),
+                                     store_next_reopen(&engine->stores[i], now)));
     return next > now ? next : now + 1;
 }
 

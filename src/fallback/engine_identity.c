@@ -99,6 +99,44 @@ static void identity_good(struct engine *engine, int64_t now, struct engine_stor
     engine_held_confirm(engine, store);
 }
 
+static void reopen_note(struct engine_store *store, int64_t since)
+{
+    if (!store->reopen_since || since < store->reopen_since)
+        store->reopen_since = since;
+}
+
+void engine_reopen(struct engine *engine, int64_t now)
+{
+    for (size_t i = 0; i < engine->store_count; i++) {
+        struct engine_store *store = &engine->stores[i];
+        if (!store->reopen_since || store->reopening || now < store->reopen_at)
+            continue;
+        store->reopening = true;
+        store->reopen =
+            (struct repository_op){.verb = RECEIPTS_REOPEN, .since = store->reopen_since};
+        memcpy(store->reopen.store_id, store->reopen_id, UUID_TEXT_SIZE);
+        store->reopen_since = 0;
+        engine_write(engine, &store->reopen);
+    }
+}
+
+bool engine_reopened(struct engine *engine, int64_t now, const struct repository_op *op)
+{
+    struct engine_store *store = engine->stores;
+    while (store < engine->stores + engine->store_count && op != &store->reopen)
+        store++;
+    if (store == engine->stores + engine->store_count)
+        return false;
+    store->reopening = false;
+    if (op->outcome == REPOSITORY_OK) {
+        engine->woken = true;
+    } else {
+        reopen_note(store, op->since);
+        store->reopen_at = now + PAUSE_MS;
+    }
+    return true;
+}
+
 /*
  * Somebody else's store stands where ours was. Nothing that was receipted since it was last
  * seen to be ours can be believed (M3).
@@ -111,13 +149,11 @@ static void identity_refused(struct engine *engine, int64_t now, struct engine_s
     engine_answer_late(engine, now, true);
     breaker_unsent(&store->breaker, now);
     /* Without a claim that was answered nothing was receipted from here. */
-    if (!was_good || store->reopening || !engine->database_ahead)
+    if (!was_good || !engine->database_ahead)
         return;
-    store->reopening = true;
-    store->reopen =
-        (struct repository_op){.verb = RECEIPTS_REOPEN, .since = store->good_since - PAUSE_MS};
-    memcpy(store->reopen.store_id, store->id, UUID_TEXT_SIZE);
-    engine_write(engine, &store->reopen);
+    memcpy(store->reopen_id, store->id, UUID_TEXT_SIZE);
+    reopen_note(store, store->good_since - PAUSE_MS);
+    engine_reopen(engine, now);
 }
 
 void engine_identity_judged(struct engine *engine, int64_t now, struct engine_store *store,

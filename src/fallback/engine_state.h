@@ -52,6 +52,10 @@ struct engine_store {
     int64_t good_at;    /* of the last good look; 0: look again before confirming */
     int64_t good_since; /* database time of the last good look, once a claim told it */
     int64_t check_at;   /* not before */
+    /* Receipts to reopen: kept until the database has taken it. */
+    int64_t reopen_since; /* database time; 0: there are none */
+    int64_t reopen_at;    /* not before */
+    char reopen_id[UUID_TEXT_SIZE];
     bool reopening;
     struct repository_op reopen;
 };
@@ -159,6 +163,10 @@ bool engine_identity_is_fresh(const struct engine_store *store, int64_t now);
 void engine_identity_check(struct engine *engine, int64_t now);
 void engine_identity_judged(struct engine *engine, int64_t now, struct engine_store *store,
                             enum identity_verdict verdict, const char *store_id);
+/* Reopens what was receipted for a store that was not ours (M3). */
+void engine_reopen(struct engine *engine, int64_t now);
+/* False if the operation is none of a reopening. */
+bool engine_reopened(struct engine *engine, int64_t now, const struct repository_op *op);
 /* What waits for a later try is tried now. */
 void engine_backlog_forward(struct engine *engine, int64_t now);
 /* The provider answered a probe; a call failed for a reason that concerns them all. */

@@ -114,6 +114,29 @@ static void engine__reopens_nothing_if_it_never_claimed_anything(void **state)
     assert_int_equal(world.reopened_since, 0);
 }
 
+/* Also when the store is ours again before the database takes it. */
+static void engine__reopens_until_the_database_has_taken_it(void **state)
+{
+    (void)state;
+    world.reopens_fail = true;
+    int64_t began = world_database_now(&world);
+    world_run(&world, world.now + 30 * WORLD_SECOND);
+    world.identity = IDENTITY_REFUSED;
+    world_run(&world, world.now + 2 * WORLD_MINUTE);
+    world.identity = IDENTITY_GOOD;
+    world_run(&world, world.now + 10 * WORLD_SECOND);
+    assert_int_equal(engine_identity(world.engine, 0), IDENTITY_GOOD);
+    assert_int_equal(world.reopened_since, 0);
+    assert_in_range(world.reopens, 2, 130);
+
+    world.reopens_fail = false;
+    world_run(&world, world.now + 2 * WORLD_SECOND);
+    assert_in_range(world.reopened_since, began - WORLD_SECOND, began + WORLD_SECOND);
+    int64_t asked = world.reopens;
+    world_run(&world, world.now + 10 * WORLD_MINUTE);
+    assert_int_equal(world.reopens, asked);
+}
+
 static void engine__works_on_when_the_right_store_is_back(void **state)
 {
     (void)state;
@@ -359,6 +382,7 @@ int main(void)
         WORLD_TEST(engine__drops_answers_of_a_foreign_store_and_reopens_receipts),
         WORLD_TEST(engine__reopens_no_receipt_of_the_time_before_it_began),
         WORLD_TEST(engine__reopens_nothing_if_it_never_claimed_anything),
+        WORLD_TEST(engine__reopens_until_the_database_has_taken_it),
         WORLD_TEST(engine__works_on_when_the_right_store_is_back),
         WORLD_TEST(sweep__is_refused_while_the_store_is_foreign),
         WORLD_TEST(engine__drops_held_answers_when_their_lease_is_over),

@@ -193,7 +193,11 @@ static void write_apply(struct world *world, struct repository_op *op)
         world->marked_finished++;
         break;
     case RECEIPTS_REOPEN:
-        world->reopened_since = op->since;
+        world->reopens++;
+        if (world->reopens_fail)
+            op->outcome = REPOSITORY_FAILED;
+        else
+            world->reopened_since = op->since;
         break;
     default:
         assert(false && "a write that the engine should not ask for");

@@ -51,6 +51,8 @@ struct world {
     enum identity_verdict identity;
     bool identity_hangs;    /* looks are not answered until world_identity_answer */
     int64_t reopened_since; /* 0: nothing was reopened */
+    bool reopens_fail;
+    int64_t reopens; /* asked for */
 
     int64_t marked_finished, redated;
     struct waiter *answered[64];
