@@ -78,27 +78,6 @@ void engine_identity_check(struct engine *engine, int64_t now)
         store_check(engine, now, &engine->stores[i]);
 }
 
-static void identity_good(struct engine *engine, int64_t now, struct engine_store *store,
-                          const char *store_id)
-{
-    bool was_not = store->identity != IDENTITY_GOOD;
-    store->identity = IDENTITY_GOOD;
-    store->identity_known = true;
-    store->good_at = now;
-    store->good_since = now + engine->database_ahead;
-    memcpy(store->id, store_id, UUID_TEXT_SIZE);
-    if (store->check_closes && breaker_succeeded(&store->breaker))
-        engine_provider_back(engine, now);
-    store->check_closes = false;
-    /* Known for the first time, or ours again: rows may have been put off for it. */
-    if (was_not && engine->rows_wait)
-        engine_backlog_forward(engine, now);
-    /* It answers reads: the next probe, a delete, may go at once. */
-    breaker_unsent(&store->breaker, now);
-    store->breaker.probe_at = now;
-    engine_held_confirm(engine, store);
-}
-
 static void reopen_note(struct engine_store *store, int64_t since)
 {
     if (!store->reopen_since || since < store->reopen_since)
@@ -141,19 +120,47 @@ bool engine_reopened(struct engine *engine, int64_t now, const struct repository
  * Somebody else's store stands where ours was. Nothing that was receipted since it was last
  * seen to be ours can be believed (M3).
  */
-static void identity_refused(struct engine *engine, int64_t now, struct engine_store *store)
+static void store_lost(struct engine *engine, int64_t now, struct engine_store *store)
 {
-    bool was_good = store->identity == IDENTITY_GOOD && store->identity_known;
-    store->identity = IDENTITY_REFUSED;
     engine_held_drop_all(engine, store);
-    engine_answer_late(engine, now, true);
-    breaker_unsent(&store->breaker, now);
     /* Without a claim that was answered nothing was receipted from here. */
-    if (!was_good || !engine->database_ahead)
+    if (store->identity != IDENTITY_GOOD || !store->identity_known || !engine->database_ahead)
         return;
     memcpy(store->reopen_id, store->id, UUID_TEXT_SIZE);
     reopen_note(store, store->good_since - PAUSE_MS);
     engine_reopen(engine, now);
+}
+
+static void identity_good(struct engine *engine, int64_t now, struct engine_store *store,
+                          const char *store_id)
+{
+    /* Ours too, but not the one that answered before. */
+    if (store->id[0] && strcmp(store->id, store_id) != 0)
+        store_lost(engine, now, store);
+    bool was_not = store->identity != IDENTITY_GOOD;
+    store->identity = IDENTITY_GOOD;
+    store->identity_known = true;
+    store->good_at = now;
+    store->good_since = now + engine->database_ahead;
+    memcpy(store->id, store_id, UUID_TEXT_SIZE);
+    if (store->check_closes && breaker_succeeded(&store->breaker))
+        engine_provider_back(engine, now);
+    store->check_closes = false;
+    /* Known for the first time, or ours again: rows may have been put off for it. */
+    if (was_not && engine->rows_wait)
+        engine_backlog_forward(engine, now);
+    /* It answers reads: the next probe, a delete, may go at once. */
+    breaker_unsent(&store->breaker, now);
+    store->breaker.probe_at = now;
+    engine_held_confirm(engine, store);
+}
+
+static void identity_refused(struct engine *engine, int64_t now, struct engine_store *store)
+{
+    store_lost(engine, now, store);
+    store->identity = IDENTITY_REFUSED;
+    engine_answer_late(engine, now, true);
+    breaker_unsent(&store->breaker, now);
 }
 
 void engine_identity_judged(struct engine *engine, int64_t now, struct engine_store *store,

@@ -7,6 +7,7 @@
 static enum identity_step check_end(struct identity_check *check, enum identity_verdict verdict)
 {
     check->verdict = verdict;
+    check->was_good |= verdict == IDENTITY_GOOD;
     return IDENTITY_STEP_END;
 }
 
@@ -50,6 +51,11 @@ static enum identity_step store_adopt(struct identity_check *check)
     return IDENTITY_STEP_REPOSITORY;
 }
 
+static bool older_is_awaited(const struct identity_check *check)
+{
+    return check->move == IDENTITY_MOVE_WAITS && !check->was_good;
+}
+
 /* Before the older stores are known nobody can tell a move from a mistake. */
 static enum identity_step older_await(struct identity_check *check)
 {
@@ -69,6 +75,12 @@ static enum identity_step identity_compare(struct identity_check *check)
                   FILES_IDENTITY_KEY, found->database_id, check->database_id);
         return check_end(check, IDENTITY_REFUSED);
     }
+    if (check->older && *check->store_id && strcmp(found->store_id, check->store_id) != 0) {
+        error_set(&check->error, ERROR_CONFIG,
+                  "a store of --files-also is another one (%s) than it was (%s)",
+                  found->store_id, check->store_id);
+        return check_end(check, IDENTITY_REFUSED);
+    }
     if (check->older) {
         memcpy(check->store_id, found->store_id, UUID_TEXT_SIZE);
         return check_end(check, IDENTITY_GOOD);
@@ -76,7 +88,7 @@ static enum identity_step identity_compare(struct identity_check *check)
     bool is_known = strcmp(found->store_id, check->store_id) == 0;
     if (!*check->store_id || (!is_known && check->move == IDENTITY_MOVE_GIVEN))
         return store_adopt(check);
-    if (!is_known && check->move == IDENTITY_MOVE_WAITS)
+    if (!is_known && older_is_awaited(check))
         return older_await(check);
     if (!is_known) {
         error_set(&check->error, ERROR_CONFIG,
@@ -102,9 +114,9 @@ static enum identity_step reading_next(struct identity_check *check, int64_t now
                   FILES_IDENTITY_KEY);
         return check_end(check, IDENTITY_REFUSED);
     }
-    if (*check->store_id && check->move == IDENTITY_MOVE_WAITS)
+    if (*check->store_id && older_is_awaited(check))
         return older_await(check);
-    if (*check->store_id && check->move == IDENTITY_MOVE_NEVER) {
+    if (*check->store_id && check->move != IDENTITY_MOVE_GIVEN) {
         error_set(&check->error, ERROR_CONFIG,
                   "the file store has no %s, but this database's files are in store %s: "
                   "this is the wrong bucket, prefix or folder",

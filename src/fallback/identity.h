@@ -34,8 +34,9 @@ struct identity_check {
     bool older;              /* a store that takes no new objects: never made, never adopted */
     enum identity_move move; /* of the one that does */
     char database_id[UUID_TEXT_SIZE];
-    char store_id[UUID_TEXT_SIZE]; /* the one the database knows, "" for none; out: the store's
-                                      (of an older one only out) */
+    char store_id[UUID_TEXT_SIZE]; /* the one the database knows, "" for none; out: the store's.
+                                      Of an older one: what its first good check found */
+    bool was_good;                 /* an earlier check was: no older store is waited for */
     char fresh_store_id[UUID_TEXT_SIZE]; /* the id that a store gets if it has none yet */
     int64_t timeout_ms;
 

@@ -21,6 +21,16 @@ static int world_setup(void **state)
     return 0;
 }
 
+static int world_setup_with_an_older_store(void **state)
+{
+    (void)state;
+    struct engine_options options = world_engine_options();
+    options.stores = 2;
+    world_init(&world, &options);
+    world.older_id = OTHER;
+    return 0;
+}
+
 static int world_teardown(void **state)
 {
     (void)state;
@@ -135,6 +145,23 @@ static void engine__reopens_until_the_database_has_taken_it(void **state)
     int64_t asked = world.reopens;
     world_run(&world, world.now + 10 * WORLD_MINUTE);
     assert_int_equal(world.reopens, asked);
+}
+
+/* An older store's name leads to another store of ours: its answers are nobody's. */
+static void engine__believes_no_older_store_that_became_another(void **state)
+{
+    (void)state;
+    int64_t began = world_database_now(&world);
+    world_run(&world, world.now + WORLD_SECOND);
+    struct world_row *row = world_add(&world, "avatars/", 1);
+    memcpy(row->deletion.store_id, OTHER, UUID_TEXT_SIZE);
+    world.address_changes = true;
+    world.older_id = WORLD_STORE;
+    engine_woken(world.engine, world.now);
+    world_run(&world, world.now + 10 * WORLD_SECOND);
+    assert_int_equal(row->sent, 1);
+    assert_false(row->finished);
+    assert_in_range(world.reopened_since, began - WORLD_SECOND, began + WORLD_SECOND);
 }
 
 static void engine__works_on_when_the_right_store_is_back(void **state)
@@ -306,6 +333,42 @@ static void identity__of_an_older_store_is_read_and_never_made(void **state)
     assert_int_equal(check.verdict, IDENTITY_REFUSED);
 }
 
+static void identity__of_an_older_store_never_becomes_another(void **state)
+{
+    (void)state;
+    struct identity_check check = check_begin(OTHER);
+    check.older = true;
+    check.files.answer.status = 200;
+    check.files.identity = (struct files_identity){WORLD_STORE, DATABASE};
+    assert_int_equal(identity_check_next(&check, 0), IDENTITY_STEP_END);
+    assert_int_equal(check.verdict, IDENTITY_REFUSED);
+    assert_string_equal(check.store_id, OTHER);
+}
+
+/* An older store that never answers excuses the first one only until that is known. */
+static void identity__of_a_store_that_was_good_waits_for_no_older_one(void **state)
+{
+    (void)state;
+    static const struct {
+        int status;
+        const char *store;
+    } swaps[] = {{404, ""}, {200, OTHER}};
+    for (size_t i = 0; i < sizeof swaps / sizeof *swaps; i++) {
+        struct identity_check check = check_begin(WORLD_STORE);
+        check.move = IDENTITY_MOVE_WAITS;
+        check.files.answer.status = 200;
+        check.files.identity = (struct files_identity){WORLD_STORE, DATABASE};
+        assert_int_equal(identity_check_next(&check, 0), IDENTITY_STEP_END);
+        assert_int_equal(check.verdict, IDENTITY_GOOD);
+
+        identity_check_begin(&check, 0);
+        check.files.answer.status = swaps[i].status;
+        strcpy(check.files.identity.store_id, swaps[i].store);
+        assert_int_equal(identity_check_next(&check, 0), IDENTITY_STEP_END);
+        assert_int_equal(check.verdict, IDENTITY_REFUSED);
+    }
+}
+
 static void identity__of_a_new_store_is_created_and_recorded(void **state)
 {
     (void)state;
@@ -372,6 +435,8 @@ static void identity__tells_silence_from_refusal(void **state)
 }
 
 #define WORLD_TEST(test) cmocka_unit_test_setup_teardown(test, world_setup, world_teardown)
+#define OLDER_TEST(test)                                                                       \
+    cmocka_unit_test_setup_teardown(test, world_setup_with_an_older_store, world_teardown)
 
 int main(void)
 {
@@ -383,6 +448,7 @@ int main(void)
         WORLD_TEST(engine__reopens_no_receipt_of_the_time_before_it_began),
         WORLD_TEST(engine__reopens_nothing_if_it_never_claimed_anything),
         WORLD_TEST(engine__reopens_until_the_database_has_taken_it),
+        OLDER_TEST(engine__believes_no_older_store_that_became_another),
         WORLD_TEST(engine__works_on_when_the_right_store_is_back),
         WORLD_TEST(sweep__is_refused_while_the_store_is_foreign),
         WORLD_TEST(engine__drops_held_answers_when_their_lease_is_over),
@@ -395,6 +461,8 @@ int main(void)
         cmocka_unit_test(identity__of_a_move_waits_for_the_older_store),
         cmocka_unit_test(identity__never_takes_over_in_a_store_of_another_database),
         cmocka_unit_test(identity__of_an_older_store_is_read_and_never_made),
+        cmocka_unit_test(identity__of_an_older_store_never_becomes_another),
+        cmocka_unit_test(identity__of_a_store_that_was_good_waits_for_no_older_one),
         cmocka_unit_test(identity__of_a_new_store_is_created_and_recorded),
         cmocka_unit_test(identity__created_by_somebody_faster_is_theirs),
         cmocka_unit_test(identity__after_a_crash_before_its_record_is_taken_up),

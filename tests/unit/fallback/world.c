@@ -13,6 +13,7 @@ struct world_event {
     struct repository_op *write;
     struct files_op *files;
     bool identity;
+    size_t store;
 };
 
 struct engine_options world_engine_options(void)
@@ -284,7 +285,9 @@ static void commands_carry(struct world *world)
         case ENGINE_CHECK_IDENTITY:
             world->checks_sent++;
             if (!world->identity_hangs)
-                event_add(world, (struct world_event){.at = world->now + 1, .identity = true});
+                event_add(world, (struct world_event){.at = world->now + 1,
+                                                      .identity = true,
+                                                      .store = command.store});
             break;
         case ENGINE_ANSWER:
             world->answered[world->answered_count++ % 64] = command.waiter;
@@ -310,6 +313,12 @@ void world_identity_answer(struct world *world)
     commands_carry(world);
 }
 
+static void older_identity_answer(struct world *world)
+{
+    engine_identified(world->engine, world->now, 1,
+                      world->older_id ? IDENTITY_GOOD : IDENTITY_UNANSWERED, world->older_id);
+}
+
 static void event_happen(struct world *world, const struct world_event *event)
 {
     if (event->write) {
@@ -320,6 +329,8 @@ static void event_happen(struct world *world, const struct world_event *event)
             answer_fill(world, event->files, i);
         event->files->address_changed = world->address_changes;
         engine_deleted(world->engine, world->now, event->files);
+    } else if (event->store == 1) {
+        older_identity_answer(world);
     } else {
         world_identity_answer(world);
     }

@@ -54,6 +54,9 @@ struct world {
     bool reopens_fail;
     int64_t reopens; /* asked for */
 
+    /* What the second store says that it is, if there is one. */
+    const char *older_id;
+
     int64_t marked_finished, redated;
     struct waiter *answered[64];
     size_t answered_count;
