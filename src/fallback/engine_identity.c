@@ -122,7 +122,7 @@ bool engine_reopened(struct engine *engine, int64_t now, const struct repository
  */
 static void store_lost(struct engine *engine, int64_t now, struct engine_store *store)
 {
-    engine_held_drop_all(engine, store);
+    engine_pages_distrust(engine, store);
     /* Without a claim that was answered nothing was receipted from here. */
     if (store->identity != IDENTITY_GOOD || !store->identity_known || !engine->database_ahead)
         return;

@@ -71,6 +71,16 @@ void engine_held_drop_all(struct engine *engine, const struct engine_store *stor
     }
 }
 
+void engine_pages_distrust(struct engine *engine, const struct engine_store *store)
+{
+    engine_held_drop_all(engine, store);
+    for (size_t i = 0; i < engine->pages_total; i++) {
+        struct page *page = &engine->pages[i];
+        page->distrusted |= (page->stage == PAGE_CLAIMING || page->stage == PAGE_DELETING) &&
+                            store == &engine->stores[page->store];
+    }
+}
+
 static void page_confirm(struct engine *engine, struct page *page)
 {
     page->stage = PAGE_CONFIRMING;
@@ -94,7 +104,10 @@ static bool page_has_done(const struct page *page)
 /* Confirms what was answered, or holds it until the store is known to be ours (M3). */
 static void page_answered(struct engine *engine, int64_t now, struct page *page)
 {
-    if (!page_has_done(page) || engine_identity_is_fresh(&engine->stores[page->store], now))
+    if (page->distrusted)
+        engine_page_end(page);
+    else if (!page_has_done(page) ||
+             engine_identity_is_fresh(&engine->stores[page->store], now))
         page_confirm(engine, page);
     else
         page->stage = PAGE_HELD;
@@ -187,7 +200,7 @@ static void page_claimed(struct engine *engine, int64_t now, struct page *page)
     op->claim.claimed = (struct deletions){0};
     bool late = now >= page->lease_until - engine->options.lease_ms / 2;
     /* Unknown, or too late for a call within the lease: dropped, the lease runs out (R7). */
-    if (failed || page->rows.count == 0 || late || engine->stopped) {
+    if (failed || page->rows.count == 0 || late || page->distrusted || engine->stopped) {
         if (page->probe) {
             breaker_unsent(&lead->breaker, now);
             lead->check_closes = !failed && !late;

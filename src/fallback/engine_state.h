@@ -145,6 +145,9 @@ void engine_page_deleted(struct engine *engine, int64_t now, struct files_op *op
 void engine_held_confirm(struct engine *engine, const struct engine_store *store);
 void engine_held_drop(struct engine *engine, int64_t now);
 void engine_held_drop_all(struct engine *engine, const struct engine_store *store);
+/* Drops what is held of a store that was refused, and what is under way once that is answered.
+ */
+void engine_pages_distrust(struct engine *engine, const struct engine_store *store);
 
 /* engine_route.c: sends what a claim brought, each row to the store that its object is in. */
 void engine_page_route(struct engine *engine, int64_t now, struct page *page);

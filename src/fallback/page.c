@@ -22,7 +22,7 @@ void page_reset(struct page *page)
     page->unblocked = 0;
     page->sweep = NULL;
     page->trace = (struct trace){0};
-    page->probe = false;
+    page->probe = page->distrusted = false;
     page->stage = PAGE_FREE;
 }
 

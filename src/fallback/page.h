@@ -33,6 +33,7 @@ enum page_wait {
 struct page {
     enum page_stage stage;
     struct sweep *sweep; /* NULL: not a sweep's */
+    bool distrusted;     /* its store was refused since: what is answered counts for nothing */
     bool probe;          /* sent while the breaker was not closed: spends no attempt */
     int64_t lease_until; /* boot-time clock, reckoned from before the claim: never too late */
     size_t asked;        /* rows that the claim asked for */

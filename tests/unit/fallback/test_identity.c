@@ -164,6 +164,68 @@ static void engine__believes_no_older_store_that_became_another(void **state)
     assert_in_range(world.reopened_since, began - WORLD_SECOND, began + WORLD_SECOND);
 }
 
+/* Refused while something is under way there, and ours again before that is answered. */
+static void refuse_meanwhile(void)
+{
+    world.identity = IDENTITY_REFUSED;
+    while (engine_identity(world.engine, 0) != IDENTITY_REFUSED)
+        world_run(&world, world.now + 100);
+    world.identity = IDENTITY_GOOD;
+    while (engine_identity(world.engine, 0) != IDENTITY_GOOD)
+        world_run(&world, world.now + 100);
+}
+
+/* The last look was nearly a minute ago; the next is due before a row is through. */
+static struct world_row *row_before_a_look(void)
+{
+    world_run(&world, world.now + 58 * WORLD_SECOND);
+    struct world_row *row = world_add(&world, "avatars/", 1);
+    engine_woken(world.engine, world.now);
+    world_run(&world, world.now + 10);
+    return row;
+}
+
+static void look_again(void)
+{
+    world_run(&world, world.now + 2500);
+    world_add(&world, "avatars/", 2);
+    engine_woken(world.engine, world.now);
+}
+
+static void engine__drops_what_is_answered_after_a_refusal(void **state)
+{
+    (void)state;
+    world.provider_takes = 9 * WORLD_SECOND;
+    struct world_row *row = row_before_a_look();
+    look_again();
+    refuse_meanwhile();
+    assert_int_equal(row->sent, 0);
+    int64_t reopened = world.reopened_since;
+    assert_int_not_equal(reopened, 0);
+    world_run(&world, world.now + 20 * WORLD_SECOND);
+    assert_int_equal(row->sent, 1);
+    assert_false(row->finished);
+    world_run(&world, world.now + 5 * WORLD_MINUTE);
+    assert_int_equal(row->sent, 2);
+    assert_int_equal(world_left(&world), 0);
+}
+
+static void engine__sends_nothing_that_was_claimed_before_a_refusal(void **state)
+{
+    (void)state;
+    world.claim_takes = 9 * WORLD_SECOND;
+    struct world_row *row = row_before_a_look();
+    world.claim_takes = 1;
+    look_again();
+    refuse_meanwhile();
+    assert_int_not_equal(world.reopened_since, 0);
+    world_run(&world, world.now + 20 * WORLD_SECOND);
+    assert_int_equal(row->sent, 0);
+    world_run(&world, world.now + 5 * WORLD_MINUTE);
+    assert_int_equal(row->sent, 1);
+    assert_int_equal(world_left(&world), 0);
+}
+
 static void engine__works_on_when_the_right_store_is_back(void **state)
 {
     (void)state;
@@ -449,6 +511,8 @@ int main(void)
         WORLD_TEST(engine__reopens_nothing_if_it_never_claimed_anything),
         WORLD_TEST(engine__reopens_until_the_database_has_taken_it),
         OLDER_TEST(engine__believes_no_older_store_that_became_another),
+        WORLD_TEST(engine__drops_what_is_answered_after_a_refusal),
+        WORLD_TEST(engine__sends_nothing_that_was_claimed_before_a_refusal),
         WORLD_TEST(engine__works_on_when_the_right_store_is_back),
         WORLD_TEST(sweep__is_refused_while_the_store_is_foreign),
         WORLD_TEST(engine__drops_held_answers_when_their_lease_is_over),
