@@ -128,13 +128,20 @@ static void page_judged(struct engine *engine, int64_t now, struct page *page)
     page_answered(engine, now, page);
 }
 
+void engine_probe_unsent(struct engine_store *store, int64_t now)
+{
+    breaker_unsent(&store->breaker, now);
+    store->check_closes = true;
+    store->good_at = 0;
+}
+
 void engine_page_send(struct engine *engine, int64_t now, struct page *page)
 {
     struct engine_store *store = &engine->stores[page->store];
     page_fill_keys(page, store->id);
     if (page->sent == 0) {
         if (page->probe)
-            breaker_unsent(&store->breaker, now);
+            engine_probe_unsent(store, now);
         page_judged(engine, now, page);
         return;
     }

@@ -124,10 +124,7 @@ void engine_page_route(struct engine *engine, int64_t now, struct page *page)
         engine_page_send(engine, now, page);
         return;
     }
-    if (page->probe) {
-        breaker_unsent(&engine->stores[page->store].breaker, now);
-        engine->stores[page->store].check_closes = true;
-        engine->stores[page->store].good_at = 0;
-    }
+    if (page->probe)
+        engine_probe_unsent(&engine->stores[page->store], now);
     engine_page_end(page);
 }

@@ -159,6 +159,9 @@ void engine_row_waits(struct engine *engine, int64_t now, const struct deletion 
 void engine_page_send(struct engine *engine, int64_t now, struct page *page);
 void engine_page_end(struct page *page);
 
+/* A probe had nothing to send to its store: a look tells in its place whether that answers. */
+void engine_probe_unsent(struct engine_store *store, int64_t now);
+
 /* engine_identity.c */
 /* A claim brought the database's time. */
 void engine_database_told(struct engine *engine, int64_t ahead);

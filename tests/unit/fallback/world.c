@@ -238,13 +238,18 @@ static void finished_find(struct world *world, struct repository_op *op)
 
 /* The provider. */
 
-static void answer_fill(struct world *world, struct files_op *op, size_t i)
+static bool store_is_up(const struct world *world, size_t store)
+{
+    return store == 0 ? world->up : world->older_id != NULL;
+}
+
+static void answer_fill(struct world *world, size_t store, struct files_op *op, size_t i)
 {
     struct files_answer *answer = &op->answers[i];
     struct world_row *row = row_find(world, op->keys[i]);
     if (row)
         row->sent++;
-    if (!world->up)
+    if (!store_is_up(world, store))
         *answer = (struct files_answer){.code = FILES_CODE_UNREACHABLE};
     else if (world->odd_key && strcmp(op->keys[i], world->odd_key) == 0)
         *answer = world->odd_answer;
@@ -252,15 +257,16 @@ static void answer_fill(struct world *world, struct files_op *op, size_t i)
         *answer = world->answer;
 }
 
-static void delete_begin(struct world *world, struct files_op *op)
+static void delete_begin(struct world *world, size_t store, struct files_op *op)
 {
     world->deletes_sent++;
     if ((int64_t)op->count > world->largest_page)
         world->largest_page = (int64_t)op->count;
     if (op->deadline_ms - world->now < world->deadline_margin_least)
         world->deadline_margin_least = op->deadline_ms - world->now;
-    event_add(world,
-              (struct world_event){.at = world->now + world->provider_takes, .files = op});
+    event_add(world, (struct world_event){.at = world->now + world->provider_takes,
+                                          .files = op,
+                                          .store = store});
 }
 
 static void commands_carry(struct world *world)
@@ -273,7 +279,7 @@ static void commands_carry(struct world *world)
                                                   .write = command.repository});
             break;
         case ENGINE_DELETE:
-            delete_begin(world, command.files);
+            delete_begin(world, command.store, command.files);
             break;
         case ENGINE_READ:
             if (command.repository->verb == FINISHED_FIND)
@@ -326,7 +332,7 @@ static void event_happen(struct world *world, const struct world_event *event)
         engine_written(world->engine, world->now, event->write);
     } else if (event->files) {
         for (size_t i = 0; i < event->files->count; i++)
-            answer_fill(world, event->files, i);
+            answer_fill(world, event->store, event->files, i);
         event->files->address_changed = world->address_changes;
         engine_deleted(world->engine, world->now, event->files);
     } else if (event->store == 1) {

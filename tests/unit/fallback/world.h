@@ -54,7 +54,7 @@ struct world {
     bool reopens_fail;
     int64_t reopens; /* asked for */
 
-    /* What the second store says that it is, if there is one. */
+    /* What the second store says that it is, if there is one; NULL: it does not answer. */
     const char *older_id;
 
     int64_t marked_finished, redated;
