@@ -174,6 +174,11 @@ static void due_claimed(struct engine *engine, int64_t now, const struct page *p
         engine->scan_at = now;
         return;
     }
+    if (engine->forward_since && claim->untouched_since != engine->forward_since) {
+        /* Claimed before all was pulled forward, which is still to be done. */
+        engine->scan_at = now;
+        return;
+    }
     if (engine->forward_since && !page->probe) {
         /* All was pulled forward; what failed on the way is due by its own time again. */
         engine->forward_since = 0;

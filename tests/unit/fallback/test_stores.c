@@ -60,11 +60,32 @@ static void stores__a_store_that_is_back_takes_uploads_while_another_is_down(voi
     assert_int_equal(world_left(&world), 1);
 }
 
+static void stores__pulling_forward_outlives_a_claim_that_was_under_way(void **state)
+{
+    (void)state;
+    world.older_id = NULL;
+    older_rows_add(50);
+    engine_woken(world.engine, world.now);
+    world_run(&world, world.now + 90 * WORLD_SECOND);
+    assert_int_equal(world_left(&world), 50);
+    /* There is always a claim under way that brings only what is due. */
+    world.claim_takes = 30;
+    world.older_id = OLDER;
+    for (int64_t until = world.now + 20 * WORLD_SECOND; world.now < until;) {
+        engine_woken(world.engine, world.now);
+        world_run(&world, world.now + 10);
+    }
+    world_run(&world, world.now + 5 * WORLD_SECOND);
+    assert_int_equal(engine_breaker(world.engine, 1), BREAKER_CLOSED);
+    assert_int_equal(world_left(&world), 0);
+}
+
 int main(void)
 {
 #define STORES(test) cmocka_unit_test_setup_teardown(test, world_setup, world_teardown)
     const struct CMUnitTest tests[] = {
         STORES(stores__a_store_that_is_back_takes_uploads_while_another_is_down),
+        STORES(stores__pulling_forward_outlives_a_claim_that_was_under_way),
     };
     return cmocka_run_group_tests_name("fallback: engine with two stores", tests, NULL, NULL);
 }
