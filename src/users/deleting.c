@@ -5,6 +5,13 @@
 
 enum { DELETING_BEGIN, DELETING_COMMITTED, DELETING_WAITED };
 
+/* Another avatar may have come since the one was read whose end the request waits for. */
+static bool deleting_waits_for_it(const struct flow *flow)
+{
+    return flow->op.verb != AVATAR_CLEAR ||
+           strcmp(flow->waiter.subject, flow->op.keys.items[0]) == 0;
+}
+
 static enum flow_step deleting_committed(struct flow *flow)
 {
     switch (flow->op.outcome) {
@@ -19,7 +26,7 @@ static enum flow_step deleting_committed(struct flow *flow)
         return flow_end_failed(flow);
     }
     /* Nothing may be tried yet (a guard's time, a second look), or nobody is to wait for it. */
-    if (!flow->waits || flow->op.keys.count == 0) {
+    if (!flow->waits || flow->op.keys.count == 0 || !deleting_waits_for_it(flow)) {
         flow->wakes = true;
         return flow_end(flow, FLOW_PENDING);
     }

@@ -13,7 +13,8 @@ void deleting_init_user(struct flow *flow, const struct flow_settings *settings,
 
 /*
  * Sets up a flow that takes user `id`'s avatar away. `key` is the avatar's as it was just read:
- * the request waits for that one. Ends as above; DONE as well if there is none.
+ * the request waits for that one, and ends PENDING if it was another that went. Ends as above;
+ * DONE as well if there is none.
  */
 void deleting_init_avatar(struct flow *flow, const struct flow_settings *settings,
                           const char *id, const char *key);

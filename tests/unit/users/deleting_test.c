@@ -97,6 +97,25 @@ static void deleting__waits_for_nothing_that_may_not_be_tried_yet(void **state)
     }
 }
 
+/* Its end says nothing about the one that went, nor does that of a key that there never was. */
+static void deleting__waits_for_no_other_avatar_than_the_one_that_went(void **state)
+{
+    (void)state;
+    static const char *const read[] = {"avatars/2", "avatars/", ""};
+    settings.hands_over = true;
+    for (size_t i = 0; i < COUNT_OF(read); i++) {
+        flow = (struct flow){0};
+        deleting_init_avatar(&flow, &settings, ADA, read[i]);
+        assert_int_equal(flow.next(&flow, 0), FLOW_WRITE);
+        assert_true(repository_keys_add(&flow.op.keys, KEY));
+        flow.op.outcome = REPOSITORY_PENDING;
+        assert_int_equal(flow.next(&flow, 0), FLOW_END);
+        assert_int_equal(flow.result, FLOW_PENDING);
+        assert_true(flow.wakes);
+        repository_op_deinit(&flow.op);
+    }
+}
+
 static void deleting__waits_for_nobody_when_inline_work_is_off(void **state)
 {
     (void)state;
@@ -115,6 +134,7 @@ int main(void)
         CHECK(deleting__ends_on_what_the_commit_says),
         CHECK(deleting__waits_for_its_subject),
         CHECK(deleting__waits_for_nothing_that_may_not_be_tried_yet),
+        CHECK(deleting__waits_for_no_other_avatar_than_the_one_that_went),
         CHECK(deleting__waits_for_nobody_when_inline_work_is_off),
     };
     return cmocka_run_group_tests_name("users: deleting", tests, NULL, NULL);
