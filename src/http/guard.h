@@ -10,7 +10,7 @@
  * closed.
  *
  * Some faults leave the very bytes that a good head leaves, and pass: a NUL before a bare line
- * feed, and, where a head ends, a bare line feed before or after a line of a lone NUL or colon.
+ * feed, and, where a head ends, two line feeds with two NULs, CRs or colons among them.
  * So no proxy that passes NULs, or headers without a name, may stand in front of the service.
  */
 #ifndef HTTP_GUARD_H

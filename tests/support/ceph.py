@@ -14,7 +14,6 @@ import pathlib
 import secrets
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -22,8 +21,10 @@ import urllib.error
 import urllib.request
 import uuid
 
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
+from support.ports import free_block  # noqa: E402
+
 TIMEOUT = 90
-PORTS_BELOW = 32768
 REGION = "us-east-1"
 
 CONFIGURATION = """\
@@ -92,22 +93,6 @@ class Failure(Exception):
     pass
 
 
-def free_ports(count):
-    """Ports that nobody listens on now, below those the kernel hands out."""
-    found = []
-    start = 10000 + secrets.randbelow(20000)
-    for port in range(start, PORTS_BELOW):
-        with socket.socket() as probe:
-            try:
-                probe.bind(("127.0.0.1", port))
-            except OSError:
-                continue
-        found.append(port)
-        if len(found) == count:
-            return found
-    raise Failure("no free ports")
-
-
 class Cluster:
     def __init__(self, folder):
         self.folder = pathlib.Path(folder).resolve()
@@ -146,7 +131,7 @@ class Cluster:
         for name in ("run", "log", "crash", "mon", "mgr", "osd", "rgw"):
             shutil.rmtree(self.folder / name, ignore_errors=True)
             (self.folder / name).mkdir(parents=True)
-        ports = free_ports(23)
+        ports = free_block()
         self.gateway, mon_v2, mon_v1 = ports[:3]
         modules = [path.name for path in pathlib.Path("/usr/share/ceph/mgr").glob("*")
                    if path.is_dir()]
