@@ -30,8 +30,8 @@ static size_t text_length(size_t at)
 }
 
 /*
- * A NUL before a bare line feed leaves the NULs in the library's buffer that CR LF leaves, and so
- * do, where the head ends, two line feeds among NULs, CRs and colons (see http/guard.h).
+ * A NUL before a bare line feed leaves the NULs in the library's buffer that CR LF leaves, and
+ * so do, where the head ends, two line feeds among NULs, CRs and colons (see http/guard.h).
  */
 static size_t end_length(size_t at)
 {
