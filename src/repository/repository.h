@@ -199,7 +199,8 @@ enum repository_verb {
     USER_REPLACE, /* in: user; if_version (-1: any). out: user. OK, NOT_FOUND, CONFLICT
                      (version) */
     USER_MARK,    /* in: id. GONE; PENDING with `keys`; NOT_FOUND (an id never seen) (C1) */
-    AVATAR_CLEAR, /* in: id. OK (had none); PENDING with `keys`; NOT_FOUND */
+    AVATAR_CLEAR, /* in: id. OK (has none, and none of old is left to delete); PENDING with
+                     `keys`: the avatar's, or those of old; NOT_FOUND */
     /* Uploads. */
     GUARD_ADD, /* in: id, key, store_id, guard_ms. OK; NOT_FOUND: no such unmarked user (R9).
                   With id "": for user.id, who is not yet there; and as USER_ADD says */

@@ -8,8 +8,13 @@ enum { DELETING_BEGIN, DELETING_COMMITTED, DELETING_WAITED };
 /* Another avatar may have come since the one was read whose end the request waits for. */
 static bool deleting_waits_for_it(const struct flow *flow)
 {
-    return flow->op.verb != AVATAR_CLEAR ||
-           strcmp(flow->waiter.subject, flow->op.keys.items[0]) == 0;
+    if (flow->op.verb != AVATAR_CLEAR)
+        return true;
+    for (size_t i = 0; i < flow->op.keys.count; i++) {
+        if (strcmp(flow->waiter.subject, flow->op.keys.items[i]) == 0)
+            return true;
+    }
+    return false;
 }
 
 static enum flow_step deleting_committed(struct flow *flow)

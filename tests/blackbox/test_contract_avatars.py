@@ -287,3 +287,16 @@ def test_an_image_that_is_replaced_while_it_is_read_is_read_anew(service, agrees
     # The store was asked twice: for the old object, and for the new one.
     assert took >= 2 * kept_back
     agrees(users)
+
+
+def test_an_avatar_is_not_said_to_be_gone_before_it_is(service, s3d, agrees):
+    users = service(files=s3d.url(), environment=s3d.environment, inline="off", timer="off")
+    users.wait_until_ready()
+    ada = users.create_with_avatar()["id"]
+    for _ in range(3):
+        answer = users.public.delete(f"/api/users/{ada}/avatar")
+        assert answer.status == 202 and answer.data["state"] == "pending"
+    users.sweep()
+    assert s3d.count("avatars/") == 0
+    assert users.public.delete(f"/api/users/{ada}/avatar").status == 200
+    agrees(users, s3d)

@@ -267,8 +267,25 @@ static void clear__has_an_answer_for_a_user_without_an_avatar(void **state)
     assert_int_equal(op_apply(op), REPOSITORY_PENDING);
     assert_int_equal(op->keys.count, 1);
     assert_string_equal(op->keys.items[0], "avatars/1");
-    assert_int_equal(clear(ADA), REPOSITORY_OK);
     assert_string_equal(user_read(ADA)->user.avatar.key, "");
+    finish("avatars/1");
+    assert_int_equal(clear(ADA), REPOSITORY_OK);
+}
+
+static void clear__again_is_pending_until_every_avatar_of_old_is_gone(void **state)
+{
+    (void)state;
+    user_add_with_avatar(ADA, "avatars/1");
+    avatar_give(ADA, "avatars/2");
+    assert_int_equal(clear(ADA), REPOSITORY_PENDING);
+    assert_int_equal(guard_add(ADA, "avatars/3"), REPOSITORY_OK);
+    finish("avatars/2");
+    struct repository_op *op = user_op(AVATAR_CLEAR, ADA);
+    assert_int_equal(op_apply(op), REPOSITORY_PENDING);
+    assert_int_equal(op->keys.count, 1);
+    assert_string_equal(op->keys.items[0], "avatars/1");
+    finish("avatars/1");
+    assert_int_equal(clear(ADA), REPOSITORY_OK);
 }
 
 int main(void)
@@ -293,6 +310,7 @@ int main(void)
         CONTRACT(erasure__one_blocked_row_blocks_it),
         CONTRACT(erasure__counts_every_try),
         CONTRACT(clear__has_an_answer_for_a_user_without_an_avatar),
+        CONTRACT(clear__again_is_pending_until_every_avatar_of_old_is_gone),
     };
     return cmocka_run_group_tests_name("repository: users", tests, NULL, NULL);
 }

@@ -33,7 +33,9 @@ int postgres_avatar_clear_send(struct session *session, struct repository_op *op
     pq_begin(&query, session, STATEMENT_AVATAR_CLEAR);
     pq_text(&query, op->id);
     pq_number(&query, now);
-    return pq_send(&query);
+    if (pq_send(&query) < 0)
+        return -1;
+    return postgres_keys_send(session, STATEMENT_AVATAR_KEYS, op->id);
 }
 
 int postgres_avatar_clear_take(struct session *session, struct repository_op *op)
@@ -43,10 +45,13 @@ int postgres_avatar_clear_take(struct session *session, struct repository_op *op
     int changed = standing < 0 ? -1 : pq_take_change(session);
     if (changed < 0 || (changed && !repository_keys_add(&op->keys, key)))
         return -1;
+    /* Asked again, it says no sooner that the image is gone. */
+    bool is_again = standing == 1 && !changed;
+    int left = postgres_keys_take(session, is_again ? &op->keys : NULL);
     op->outcome = standing != 1 ? REPOSITORY_NOT_FOUND
-                  : changed     ? REPOSITORY_PENDING
+                  : left        ? REPOSITORY_PENDING
                                 : REPOSITORY_OK;
-    return 0;
+    return left < 0 ? -1 : 0;
 }
 
 int postgres_avatar_attach_send(struct session *session, struct repository_op *op, int64_t now)

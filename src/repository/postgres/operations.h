@@ -27,6 +27,14 @@ int postgres_user_mark_take(struct session *session, struct repository_op *op);
 int postgres_user_get(struct session *session, struct repository_op *op);
 int postgres_user_list(struct session *session, struct repository_op *op);
 
+/*
+ * Asks what is to be deleted now of user `id`, as `statement` selects it. Taking it returns how
+ * many deletions there are in all, those whose time has not come among them; -1 on failure.
+ * With NULL they are only counted.
+ */
+int postgres_keys_send(struct session *session, enum statement statement, const char *id);
+int postgres_keys_take(struct session *session, struct repository_keys *ret_keys);
+
 /* avatars.c */
 int postgres_avatar_clear_send(struct session *session, struct repository_op *op, int64_t now);
 int postgres_avatar_clear_take(struct session *session, struct repository_op *op);

@@ -132,6 +132,10 @@ static const char *const texts[STATEMENT_COUNT] = {
     [STATEMENT_AVATAR_CLEAR] =
         "UPDATE users SET " POINTER_NONE ", updated_at = $2::bigint, version = version + 1 "
         "WHERE id = $1 AND NOT avatar_should_be_deleted AND avatar_key IS NOT NULL",
+    /* An upload's row is no avatar that anybody ever had. */
+    [STATEMENT_AVATAR_KEYS] = "SELECT key, (not_before <= " NOW ")::int FROM deletions "
+                              "WHERE user_id = $1 AND reason <> 'upload' "
+                              "ORDER BY key LIMIT $2::bigint",
     /*
      * The compare-and-delete: never claimed, and not near its end (R1, R21). The user is locked
      * by then; the pointer is set only where the guard was taken away.
@@ -397,6 +401,7 @@ bool postgres_statement_is_prepared(enum statement statement, bool writes)
     case STATEMENT_USER_KEYS:
     case STATEMENT_USERS_REMOVE:
     case STATEMENT_AVATAR_CLEAR:
+    case STATEMENT_AVATAR_KEYS:
     case STATEMENT_AVATAR_ATTACH:
     case STATEMENT_GUARD_INSERT:
     case STATEMENT_GUARD_SETTLE:

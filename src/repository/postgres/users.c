@@ -263,10 +263,7 @@ int postgres_user_mark_send(struct session *session, struct repository_op *op, i
     if (pq_send(&query) < 0)
         return -1;
 
-    pq_begin(&query, session, STATEMENT_USER_KEYS);
-    pq_text(&query, op->id);
-    pq_number(&query, REPOSITORY_KEYS_MAX);
-    if (pq_send(&query) < 0)
+    if (postgres_keys_send(session, STATEMENT_USER_KEYS, op->id) < 0)
         return -1;
 
     pq_begin(&query, session, STATEMENT_USER_KNOWN);
@@ -274,11 +271,16 @@ int postgres_user_mark_send(struct session *session, struct repository_op *op, i
     return pq_send(&query);
 }
 
-/*
- * Takes what is to be deleted now of a user. Returns how many deletions there are in all, those
- * whose time has not come among them; -1 on failure.
- */
-static int user_keys_take(struct session *session, struct repository_op *op)
+int postgres_keys_send(struct session *session, enum statement statement, const char *id)
+{
+    struct query query;
+    pq_begin(&query, session, statement);
+    pq_text(&query, id);
+    pq_number(&query, REPOSITORY_KEYS_MAX);
+    return pq_send(&query);
+}
+
+int postgres_keys_take(struct session *session, struct repository_keys *ret_keys)
 {
     struct query query;
     if (pq_take(&query, session) < 0)
@@ -287,7 +289,7 @@ static int user_keys_take(struct session *session, struct repository_op *op)
     while (count >= 0 && pq_step(&query)) {
         const char *key = pq_column_text(&query);
         count++;
-        if (pq_column_number(&query) && !repository_keys_add(&op->keys, key))
+        if (ret_keys && pq_column_number(&query) && !repository_keys_add(ret_keys, key))
             count = -1;
     }
     pq_end(&query);
@@ -298,7 +300,7 @@ int postgres_user_mark_take(struct session *session, struct repository_op *op)
 {
     int marked = pq_take_change(session);
     int removed = marked < 0 ? -1 : pq_take_change(session);
-    int left = removed < 0 ? -1 : user_keys_take(session, op);
+    int left = removed < 0 ? -1 : postgres_keys_take(session, &op->keys);
     struct query known;
     if (left < 0 || pq_take(&known, session) < 0 || !pq_step(&known))
         return -1;

@@ -84,6 +84,10 @@ static const char *const texts[STATEMENT_COUNT] = {
         "NULL, "
         "avatar_bytes = NULL, avatar_sha256 = NULL, updated_at = ?2, version = version + 1 "
         "WHERE id = ?1 AND avatar_should_be_deleted = 0 AND avatar_key IS NOT NULL",
+    /* An upload's row is no avatar that anybody ever had. */
+    [STATEMENT_AVATAR_KEYS] = "SELECT key, not_before <= max(?2, " NOW ") FROM deletions "
+                              "WHERE user_id = ?1 AND reason <> 'upload' "
+                              "ORDER BY key LIMIT ?3",
     [STATEMENT_AVATAR_SET] =
         "UPDATE users SET avatar_key = ?2, avatar_store_id = ?3, avatar_content_type = ?4, "
         "avatar_bytes = ?5, avatar_sha256 = ?6, updated_at = ?7, version = version + 1 "

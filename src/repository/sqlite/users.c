@@ -158,12 +158,13 @@ int sqlite_user_replace(struct connection *connection, struct repository_op *op,
 }
 
 /*
- * Lists what is to be deleted now of a user. Returns how many deletions there are in all, those
- * whose time has not come among them; -1 on failure.
+ * Lists what is to be deleted now of a user, as `statement` selects it. Returns how many
+ * deletions there are in all, those whose time has not come among them; -1 on failure.
  */
-static int user_keys_list(struct connection *connection, struct repository_op *op, int64_t now)
+static int keys_list(struct connection *connection, enum statement statement,
+                     struct repository_op *op, int64_t now)
 {
-    struct query query = query_begin(connection, STATEMENT_USER_KEYS);
+    struct query query = query_begin(connection, statement);
     query_text(&query, op->id);
     query_number(&query, now);
     query_number(&query, REPOSITORY_KEYS_MAX);
@@ -184,7 +185,7 @@ static int user_keys_list(struct connection *connection, struct repository_op *o
 static int user_mark_absent(struct connection *connection, struct repository_op *op,
                             int64_t now)
 {
-    int count = user_keys_list(connection, op, now);
+    int count = keys_list(connection, STATEMENT_USER_KEYS, op, now);
     if (count != 0) {
         op->outcome = REPOSITORY_PENDING;
         return count < 0 ? -1 : 0;
@@ -214,7 +215,7 @@ int sqlite_user_mark(struct connection *connection, struct repository_op *op, in
     struct query remove = query_begin(connection, STATEMENT_USER_DELETE_MARKED);
     query_text(&remove, op->id);
     int removed = query_change(connection, &remove);
-    if (removed < 0 || user_keys_list(connection, op, now) < 0)
+    if (removed < 0 || keys_list(connection, STATEMENT_USER_KEYS, op, now) < 0)
         return -1;
     op->outcome = removed && op->keys.count == 0 ? REPOSITORY_GONE : REPOSITORY_PENDING;
     return 0;
@@ -234,8 +235,10 @@ int sqlite_avatar_clear(struct connection *connection, struct repository_op *op,
     int changed = query_change(connection, &clear);
     if (changed < 0 || (changed && !repository_keys_add(&op->keys, key)))
         return -1;
-    op->outcome = changed ? REPOSITORY_PENDING : REPOSITORY_OK;
-    return 0;
+    /* Asked again, it says no sooner that the image is gone. */
+    int left = changed ? 1 : keys_list(connection, STATEMENT_AVATAR_KEYS, op, now);
+    op->outcome = left ? REPOSITORY_PENDING : REPOSITORY_OK;
+    return left < 0 ? -1 : 0;
 }
 
 /* For a user who is not there yet; the request is on record as under way as long as the guard.
