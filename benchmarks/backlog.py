@@ -1,0 +1,158 @@
+"""Databases with users whose deletion is pending, made once and copied for each round."""
+import contextlib
+import shutil
+import sqlite3
+import time
+
+from support import programs
+from support.postgres import psql
+
+# Keys and ids as the service makes them: UUIDs in the order of time (RFC 9562, version 7).
+POSTGRES_ROWS = """
+CREATE FUNCTION pg_temp.uuid7(n bigint) RETURNS text LANGUAGE sql AS $$
+    SELECT regexp_replace(lpad(to_hex(1760000000000 + n), 12, '0'), '(.{{8}})(.{{4}})', '\\1-\\2-7')
+        || substr(h, 1, 3) || '-8' || substr(h, 4, 3) || '-' || substr(h, 7, 12)
+    FROM (SELECT md5(n::text) AS h) AS hashed $$;
+INSERT INTO users (id, first_name, last_name, user_name, email, country_id, birth_date,
+    avatar_key, avatar_store_id, avatar_content_type, avatar_bytes, avatar_sha256,
+    avatar_should_be_deleted, deletion_requested_at, created_at, updated_at)
+SELECT pg_temp.uuid7(n), 'Ada', 'Lovelace ' || n, 'ada' || n, 'ada' || n || '@example.org', 'GB',
+    '1815-12-10', 'avatars/' || pg_temp.uuid7({spread} + n), s.id, 'image/png', 51234,
+    md5(n::text) || md5('b' || n), true, {now} - {rows} + n, {now} - 86400000, {now}
+FROM generate_series(1, {rows}) AS n, (SELECT id FROM stores LIMIT 1) AS s;
+INSERT INTO deletions (key, store_id, user_id, reason, created_at, not_before, due_at)
+SELECT avatar_key, avatar_store_id, id, 'user', deletion_requested_at, deletion_requested_at,
+    deletion_requested_at FROM users ORDER BY id;
+"""
+
+SQLITE_ROWS = """
+INSERT INTO users (id, first_name, last_name, user_name, email, country_id, birth_date,
+    avatar_key, avatar_store_id, avatar_content_type, avatar_bytes, avatar_sha256,
+    avatar_should_be_deleted, deletion_requested_at, created_at, updated_at)
+WITH RECURSIVE numbers (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM numbers WHERE n < {rows})
+SELECT uuid7(n), 'Ada', 'Lovelace ' || n, 'ada' || n, 'ada' || n || '@example.org', 'GB',
+    '1815-12-10', 'avatars/' || uuid7({spread} + n), (SELECT id FROM stores LIMIT 1), 'image/png',
+    51234, hash(n) || hash(n + 1), 1, {now} - {rows} + n, {now} - 86400000, {now} FROM numbers;
+INSERT INTO deletions (key, store_id, user_id, reason, created_at, not_before, due_at)
+SELECT avatar_key, avatar_store_id, id, 'user', deletion_requested_at, deletion_requested_at,
+    deletion_requested_at FROM users ORDER BY id;
+"""
+
+# Keys are issued later than ids.
+SPREAD = 100_000_000
+
+
+def uuid7(number):
+    import hashlib
+    digits = hashlib.md5(str(number).encode()).hexdigest()
+    time_part = f"{1760000000000 + number:012x}"
+    return (f"{time_part[:8]}-{time_part[8:]}-7{digits[:3]}-8{digits[3:6]}-{digits[6:18]}")
+
+
+def hashed(number):
+    import hashlib
+    return hashlib.md5(str(number).encode()).hexdigest()
+
+
+def adopt(stage, database, files, environment):
+    """Makes the tables, and the store's identity: the service does that at its first start."""
+    service = stage.service(database=database, files=files, environment=environment)
+    try:
+        service.start().wait_until_alive().wait_until_ready()
+    finally:
+        service.end()
+
+
+class PostgresBacklog:
+    """`rows` pending deletions on PostgreSQL; `copy` gives a database of one's own."""
+
+    def __init__(self, stage, rows, bucket, prefix="postgres"):
+        self.server, self.rows = stage.postgres(), rows
+        self.files = bucket.url(prefix)
+        self.name, self.copies = f"backlog_{rows}", 0
+        psql(self.server.address(), f"CREATE DATABASE {self.name}")
+        adopt(stage, self.server.address(self.name), self.files, bucket.environment)
+        now = int(time.time() * 1000)
+        psql(self.server.address(self.name),
+             POSTGRES_ROWS.format(rows=rows, now=now, spread=SPREAD))
+        psql(self.server.address(self.name), "VACUUM (FREEZE, ANALYZE)")
+
+    def copy(self):
+        self.copies += 1
+        name = f"{self.name}_{self.copies}"
+        psql(self.server.address(), f"CREATE DATABASE {name} TEMPLATE {self.name} "
+             "STRATEGY file_copy")
+        # Nobody pays for what was written before.
+        psql(self.server.address(), "CHECKPOINT")
+        return self.server.address(name)
+
+    def drop(self, address):
+        psql(self.server.address(), f"DROP DATABASE {address.rsplit('/', 1)[1]} WITH (FORCE)")
+
+    def is_done(self, address):
+        return psql(address, "SELECT EXISTS (SELECT FROM deletions)") == "f"
+
+    def finished(self, address):
+        return int(psql(address, "SELECT count(*) FROM user_receipts"))
+
+
+class SqliteBacklog:
+    """The same in a file."""
+
+    def __init__(self, stage, rows, bucket, prefix="sqlite"):
+        self.rows, self.files, self.stage = rows, bucket.url(prefix), stage
+        self.path = stage.new_folder("backlog") / "users.db"
+        adopt(stage, f"sqlite:{self.path}", self.files, bucket.environment)
+        now = int(time.time() * 1000)
+        with contextlib.closing(sqlite3.connect(self.path)) as shell, shell:
+            shell.create_function("uuid7", 1, uuid7, deterministic=True)
+            shell.create_function("hash", 1, hashed, deterministic=True)
+            shell.executescript("BEGIN;" + SQLITE_ROWS.format(rows=rows, now=now, spread=SPREAD)
+                                + "COMMIT; PRAGMA wal_checkpoint(TRUNCATE);")
+
+    def copy(self):
+        path = self.stage.new_folder("copy") / "users.db"
+        shutil.copy(self.path, path)
+        with open(path, "rb+") as file:
+            import os
+            os.fsync(file.fileno())
+        return f"sqlite:{path}"
+
+    def drop(self, address):
+        import pathlib
+        shutil.rmtree(pathlib.Path(address.removeprefix("sqlite:")).parent)
+
+    def is_done(self, address):
+        path = address.removeprefix("sqlite:")
+        with contextlib.closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True)) as shell:
+            return not shell.execute("SELECT EXISTS (SELECT 1 FROM deletions)").fetchone()[0]
+
+    def finished(self, address):
+        path = address.removeprefix("sqlite:")
+        with contextlib.closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True)) as shell:
+            return shell.execute("SELECT count(*) FROM user_receipts").fetchone()[0]
+
+
+def drain(service, backlog, address, bucket, asked, timeout=600):
+    """
+    Starts a service on a backlog. Seconds from its start to the last confirmed deletion, and the
+    most private memory seen meanwhile, in MiB. `asked`: what the stand-in was asked before.
+    """
+    memory = 0
+    begun = time.monotonic()
+    service.start()
+
+    def is_sent():
+        nonlocal memory
+        if not service.process.is_running():
+            raise RuntimeError(service.process.complaint())
+        memory = max(memory, service.memory()[0])
+        return bucket.status()["keysAsked"] - asked >= backlog.rows
+
+    # Asking the stand-in costs the database nothing; that is asked at the end only.
+    programs.wait_for(is_sent, timeout, "the keys to be sent", every=0.02)
+    programs.wait_for(lambda: backlog.is_done(address), timeout, "the backlog to drain", every=0)
+    seconds = time.monotonic() - begun
+    if backlog.finished(address) != backlog.rows:
+        raise RuntimeError("a user has no receipt")
+    return seconds, memory
