@@ -2,6 +2,7 @@
 
 #include "base/clock.h"
 #include "metrics/metrics.h"
+#include "repository/tally.h"
 
 #include <pthread.h>
 #include <stdlib.h>
@@ -13,6 +14,7 @@
 struct repository {
     struct repository_driver *driver;
     struct mailbox mailbox;
+    struct tally tally;
     pthread_t thread;
     struct message stop; /* the last message: ends the thread */
 };
@@ -85,6 +87,16 @@ void repository_op_deinit(struct repository_op *op)
     deletions_deinit(&op->claim.claimed);
 }
 
+static int64_t rows_finished(const struct repository_op *op)
+{
+    int64_t finished = 0;
+    if (op->verb != DELETIONS_CONFIRM || op->outcome != REPOSITORY_OK)
+        return 0;
+    for (size_t i = 0; i < op->confirm.count; i++)
+        finished += op->confirm.items[i].finished;
+    return finished;
+}
+
 /* Returns false when the last message was among those taken. */
 static bool batch_run(struct repository *repository, struct message **chain)
 {
@@ -105,8 +117,12 @@ static bool batch_run(struct repository *repository, struct message **chain)
         metrics_add(METRIC_BATCH_SECONDS, clock_boot_us() - begun_us);
         metrics_add(METRIC_BATCH_OPERATIONS, (int64_t)count);
     }
-    for (size_t i = 0; i < count; i++)
+    for (size_t i = 0; i < count; i++) {
+        int64_t finished = rows_finished(ops[i]);
+        if (finished)
+            tally_finish(&repository->tally, finished);
         ops[i]->done(ops[i]);
+    }
     return !stop;
 }
 
@@ -131,20 +147,24 @@ int repository_open(struct repository_driver *driver, size_t mailbox_capacity,
         return error_set(error, ERROR_NO_MEMORY, "no memory for the store thread");
     }
     repository->driver = driver;
-    int failed = mailbox_init(&repository->mailbox, mailbox_capacity, NULL, NULL);
-    if (!failed) {
-        failed = pthread_create(&repository->thread, NULL, store_thread, repository);
-        if (failed)
-            mailbox_deinit(&repository->mailbox);
-    }
-    if (failed) {
-        driver->close(driver);
-        free(repository);
-        return error_set(error, ERROR_UNAVAILABLE,
-                         "cannot start the store thread: raise the limit of threads");
-    }
+    if (tally_init(&repository->tally) != 0)
+        goto no_tally;
+    if (mailbox_init(&repository->mailbox, mailbox_capacity, NULL, NULL) != 0)
+        goto no_mailbox;
+    if (pthread_create(&repository->thread, NULL, store_thread, repository) != 0)
+        goto no_thread;
     *ret_repository = repository;
     return 0;
+
+no_thread:
+    mailbox_deinit(&repository->mailbox);
+no_mailbox:
+    tally_deinit(&repository->tally);
+no_tally:
+    driver->close(driver);
+    free(repository);
+    return error_set(error, ERROR_UNAVAILABLE,
+                     "cannot start the store thread: raise the limit of threads");
 }
 
 void repository_close(struct repository *repository)
@@ -154,6 +174,7 @@ void repository_close(struct repository *repository)
     mailbox_post_always(&repository->mailbox, &repository->stop);
     pthread_join(repository->thread, NULL);
     mailbox_deinit(&repository->mailbox);
+    tally_deinit(&repository->tally);
     repository->driver->close(repository->driver);
     free(repository);
 }
@@ -188,9 +209,24 @@ void repository_submit_reserved(struct repository *repository, struct repository
     mailbox_post_reserved(&repository->mailbox, &op->message);
 }
 
+static void backlog_read(struct repository *repository, struct repository_op *op)
+{
+    struct tally_count count;
+    if (tally_recall(&repository->tally, clock_boot_ms(), &op->backlog, &count)) {
+        op->outcome = REPOSITORY_OK;
+        return;
+    }
+    repository->driver->read(repository->driver, op);
+    tally_keep(&repository->tally, &count, clock_boot_ms(),
+               op->outcome == REPOSITORY_OK ? &op->backlog : NULL);
+}
+
 void repository_read(struct repository *repository, struct repository_op *op)
 {
-    repository->driver->read(repository->driver, op);
+    if (op->verb == BACKLOG_GET)
+        backlog_read(repository, op);
+    else
+        repository->driver->read(repository->driver, op);
 }
 
 const char *repository_secret(const struct repository *repository)

@@ -229,7 +229,7 @@ enum repository_verb {
     ERASURE_GET,   /* in: id. out: erasure. OK */
     DELETION_LIST, /* in: filter_state, error_class, cursor (a key), limit. out: deletions */
     FINISHED_FIND, /* watch */
-    BACKLOG_GET,   /* out: backlog */
+    BACKLOG_GET,   /* out: backlog, exact unless a count takes long (see tally.h) */
 };
 
 enum repository_outcome {

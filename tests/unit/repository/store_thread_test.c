@@ -1,5 +1,6 @@
 /* The store thread over a driver that only writes down what reaches it. */
 #include "repository/repository.h"
+#include "repository/tally.h"
 #include "support/check.h"
 
 #include <pthread.h>
@@ -7,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #define OPS 1200
 
@@ -15,6 +17,7 @@ static sem_t begun;
 static int applied[OPS], applied_count;
 static size_t largest_batch;
 static int answered_count, closed;
+static int64_t rows_left, counted;
 
 static void note_apply(struct repository_driver *driver, struct repository_op **ops,
                        size_t count)
@@ -26,15 +29,22 @@ static void note_apply(struct repository_driver *driver, struct repository_op **
         largest_batch = count;
     for (size_t i = 0; i < count; i++) {
         applied[applied_count++] = (int)ops[i]->limit;
-        ops[i]->outcome = REPOSITORY_GONE;
+        ops[i]->outcome = ops[i]->verb == DELETIONS_CONFIRM ? REPOSITORY_OK : REPOSITORY_GONE;
     }
     pthread_mutex_unlock(&lock);
 }
 
+/* A count of so many rows is slow: the next ones need not be made for several seconds. */
 static void note_read(struct repository_driver *driver, struct repository_op *op)
 {
+    static const struct timespec slow = {.tv_nsec = 5 * TALLY_CHEAP_MS * 1000000L};
     (void)driver;
-    op->outcome = REPOSITORY_NOT_FOUND;
+    op->outcome = op->verb == BACKLOG_GET ? REPOSITORY_OK : REPOSITORY_NOT_FOUND;
+    if (op->verb == BACKLOG_GET) {
+        counted++;
+        op->backlog.pending = rows_left;
+        nanosleep(&slow, NULL);
+    }
 }
 
 static void note_close(struct repository_driver *driver)
@@ -222,6 +232,39 @@ static void deletion__has_the_contracts_names(void **state)
 #define WITH_THREAD(function)                                                                  \
     cmocka_unit_test_setup_teardown(function, thread_start, thread_forget)
 
+static int64_t pending_read(void)
+{
+    struct repository_op op = {.verb = BACKLOG_GET};
+    repository_read(repository, &op);
+    assert_int_equal(op.outcome, REPOSITORY_OK);
+    return op.backlog.pending;
+}
+
+static void on_confirmed(struct repository_op *op)
+{
+    (void)op;
+    sem_post(&begun);
+}
+
+static void store_thread__takes_what_it_confirmed_off_a_count_that_was_dear(void **state)
+{
+    (void)state;
+    struct confirmation items[] = {{.finished = true}, {.finished = false}, {.finished = true}};
+    rows_left = 3 * TALLY_MANY;
+    counted = 0;
+    assert_int_equal(pending_read(), rows_left);
+    ops[0].verb = DELETIONS_CONFIRM;
+    ops[0].confirm.items = items;
+    ops[0].confirm.count = COUNT_OF(items);
+    ops[0].done = on_confirmed;
+    repository_submit_always(repository, &ops[0]);
+    wait_begun();
+    wait_begun();
+    assert_int_equal(pending_read(), rows_left - 2);
+    assert_int_equal(counted, 1);
+    repository_close(repository);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -230,6 +273,7 @@ int main(void)
         WITH_THREAD(store_thread__refuses_more_than_its_mailbox_holds),
         WITH_THREAD(store_thread__gives_a_reserved_place_back),
         WITH_THREAD(store_thread__does_not_take_reads),
+        WITH_THREAD(store_thread__takes_what_it_confirmed_off_a_count_that_was_dear),
         CHECK(keys__are_kept_in_order_up_to_their_maximum),
         CHECK(deletions__grow_one_by_one_and_are_freed_with_their_keys),
         CHECK(deletion__is_final_unless_an_upload_was_looked_at_only_once),
