@@ -158,7 +158,7 @@ static const struct option run_options[] = {
      .prose = "How many failures in a row start the alert command."},
     {"alert-timeout", OPTION_DURATION, MEMBER(alert_timeout_ms), "DURATION", "30s", SECOND,
      HOUR, .prose = "How long the alert command may take before it is killed."},
-#define PROGRAM_OPTIONS 7 /* the rows from here on */
+#define PROGRAM_OPTIONS 8 /* the rows from here on */
     OPTION_CONFIG_ROW,
     {"listen", OPTION_TEXT, MEMBER(listen), "ADDRESS:PORT", NULL,
      .prose = "Serves /health, /ready and /metrics there, such as on 127.0.0.1:9090."},
@@ -179,6 +179,7 @@ static const struct option run_options[] = {
      .prose = "Runs once, now, and ends: for a scheduler of your own. Needs no --schedule."},
     {"dry-run", OPTION_FLAG, MEMBER(dry_run), NULL, NULL,
      .prose = "Asks for health, prints what would be called and when, and calls nothing."},
+    {"version", OPTION_FLAG, MEMBER(version), NULL, NULL, .prose = "Prints the version."},
 };
 
 static const struct option next_options[] = {
@@ -377,9 +378,10 @@ int job_options_read(int argc, char **argv, struct job_options *ret_options, boo
     if (options_read(table, argc, argv, &options, ret_help, error) < 0)
         return -1;
     int result = 0;
-    if (!*ret_help && options.word == JOB_STATUS)
+    bool runs = !*ret_help && !options.version;
+    if (runs && options.word == JOB_STATUS)
         result = status_check(&options, error);
-    else if (!*ret_help && !options.config)
+    else if (runs && !options.config)
         result =
             required_check(&options, error) < 0 ? -1 : contradictions_check(&options, error);
     *ret_options = options;

@@ -48,7 +48,7 @@ struct job_options {
 
     /* The program's. */
     const char *config, *listen, *log_level, *sandbox;
-    bool core_dumps, once, dry_run, contract;
+    bool core_dumps, once, dry_run, version, contract;
 
     /* next */
     const char *from;
@@ -60,7 +60,8 @@ struct job_options {
  * check or status. With --config only the program's options are taken: see job_file.h.
  *
  * Returns 0, or -1: ERROR_USAGE for what is malformed or missing, ERROR_CONFIG for options that
- * contradict each other. With `--help`, sets `*ret_help` and looks at nothing else.
+ * contradict each other. With `--help`, sets `*ret_help` and looks at nothing else; with
+ * `--version`, looks at nothing else either.
  */
 int job_options_read(int argc, char **argv, struct job_options *ret_options, bool *ret_help,
                      struct error *error);

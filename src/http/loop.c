@@ -34,6 +34,7 @@ struct loop {
     int wake;   /* an eventfd */
     pthread_t thread;
     atomic_bool quiescing, ending;
+    atomic_llong alive_at;
     sem_t quiesced;
     pthread_mutex_t lock; /* of the list */
     struct loop_wait *resuming;
@@ -116,6 +117,8 @@ static void *request_announce(void *data, const char *target, struct MHD_Connect
 {
     struct loop *loop = data;
     struct visit *visit = visit_of(connection);
+    /* One round may hold many requests, each of which waits for a slow database. */
+    atomic_store(&loop->alive_at, clock_boot_ms());
     return visit ? loop->options.announce(loop->options.owner, loop, visit, target, connection)
                  : NULL;
 }
@@ -196,6 +199,7 @@ static void clients_mind(struct loop *loop)
 static void *loop_run(void *data)
 {
     struct loop *loop = data;
+    pthread_setname_np(pthread_self(), "http");
     while (!atomic_load(&loop->ending)) {
         struct pollfd waits[] = {{.fd = loop->events, .events = POLLIN},
                                  {.fd = loop->wake, .events = POLLIN}};
@@ -210,6 +214,7 @@ static void *loop_run(void *data)
         waits_end(loop);
         MHD_run(loop->daemon);
         clients_mind(loop);
+        atomic_store(&loop->alive_at, clock_boot_ms());
     }
     return NULL;
 }
@@ -253,6 +258,11 @@ struct loop *loop_open(const struct loop_options *options)
     listener_close(loop->socket);
     free(loop);
     return NULL;
+}
+
+int64_t loop_alive_at(const struct loop *loop)
+{
+    return atomic_load(&loop->alive_at);
 }
 
 void loop_quiesce(struct loop *loop)

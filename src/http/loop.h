@@ -35,6 +35,9 @@ struct loop_options {
 /* NULL without memory, handles or threads. */
 struct loop *loop_open(const struct loop_options *options);
 
+/* When its thread was last at work, by the boot-time clock; it is so every half second. */
+int64_t loop_alive_at(const struct loop *loop);
+
 /* No new connection is accepted from here on. */
 void loop_quiesce(struct loop *loop);
 

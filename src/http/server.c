@@ -339,6 +339,16 @@ void server_quiesce(struct server *server)
     listener_shut(server->options.socket);
 }
 
+int64_t server_alive_at(const struct server *server)
+{
+    int64_t oldest = INT64_MAX;
+    for (unsigned i = 0; i < server->options.threads; i++) {
+        int64_t at = loop_alive_at(server->loops[i]);
+        oldest = at < oldest ? at : oldest;
+    }
+    return oldest;
+}
+
 size_t server_under_way(const struct server *server)
 {
     return atomic_load(&server->under_way);

@@ -54,6 +54,9 @@ int server_open(const struct server_options *options, struct server **ret_server
 /* No new connection is accepted from here on. NULL is allowed. */
 void server_quiesce(struct server *server);
 
+/* When the thread that was at work longest ago was so, by the boot-time clock. */
+int64_t server_alive_at(const struct server *server);
+
 /* Requests that were suspended, and whose replies are not out yet. */
 size_t server_under_way(const struct server *server);
 

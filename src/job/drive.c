@@ -26,8 +26,10 @@ struct drive {
     struct http_client *client;
     struct progress progress;
     struct seen *seen; /* NULL: nobody looks */
-    int signals;       /* signalfd */
-    int timer;         /* timerfd on the wall clock; -1: this system cannot tell */
+    const struct notify *notify;
+    int64_t sign_at; /* boot time of the next sign of life */
+    int signals;     /* signalfd */
+    int timer;       /* timerfd on the wall clock; -1: this system cannot tell */
     struct work *works[2 * JOB_FILE_JOBS_MAX]; /* with those of an old roster that still run */
     size_t count;
     bool stopping;
@@ -91,10 +93,11 @@ static void work_remove(struct drive *drive, size_t place)
 }
 
 static int drive_open(struct drive *drive, struct roster *roster, bool terminal,
-                      struct error *error)
+                      const struct notify *notify, struct error *error)
 {
     const char *listen = roster->program.listen;
-    *drive = (struct drive){.roster = roster_hold(roster), .signals = -1, .timer = -1};
+    *drive = (struct drive){
+        .roster = roster_hold(roster), .notify = notify, .signals = -1, .timer = -1};
     drive->confined =
         strcmp(roster->program.sandbox, "off") != 0 && !roster_starts_programs(roster);
     progress_init(&drive->progress, terminal);
@@ -135,6 +138,7 @@ static void stop(struct drive *drive)
 {
     drive->hurried = drive->stopping;
     drive->stopping = true;
+    notify_tell(drive->notify, "STOPPING=1");
     all_tell(drive, RUN_STOPPED);
 }
 
@@ -252,9 +256,20 @@ static void works_step(struct drive *drive, bool clock_set)
     works_complete(drive);
 }
 
+/* The loop is all there is: that it goes round is the sign. */
+static void sign_give(struct drive *drive)
+{
+    int64_t now = clock_boot_ms();
+    if (notify_interval(drive->notify) == 0 || now < drive->sign_at)
+        return;
+    notify_tell(drive->notify, "WATCHDOG=1");
+    drive->sign_at = now + notify_interval(drive->notify);
+}
+
 static int64_t wait_ms(const struct drive *drive)
 {
-    int64_t due = INT64_MAX, now = clock_boot_ms();
+    int64_t due = notify_interval(drive->notify) ? drive->sign_at : INT64_MAX;
+    int64_t now = clock_boot_ms();
     for (size_t i = 0; i < drive->count; i++) {
         int64_t own = work_due_ms(drive->works[i]);
         due = own < due ? own : due;
@@ -301,6 +316,7 @@ static bool is_over(const struct drive *drive)
 
 static int drive_loop(struct drive *drive)
 {
+    notify_tell(drive->notify, "READY=1");
     for (;;) {
         bool clock_set = clock_was_set(drive);
         signals_take(drive);
@@ -309,6 +325,7 @@ static int drive_loop(struct drive *drive)
             jobs_publish(drive);
         if (is_over(drive))
             break;
+        sign_give(drive);
         progress_refresh(&drive->progress);
         int watched[] = {drive->signals, drive->timer};
         http_client_poll(drive->client, wait_ms(drive), watched, drive->timer >= 0 ? 2 : 1);
@@ -320,12 +337,14 @@ static int drive_loop(struct drive *drive)
     return drive->exit_code;
 }
 
-int drive_run(struct roster *roster, bool terminal, struct error *error)
+int drive_run(struct roster *roster, bool terminal, const struct notify *notify,
+              struct error *error)
 {
     struct drive *drive = malloc(sizeof *drive);
     if (!drive)
         return error_set(error, ERROR_NO_MEMORY, "no memory for the jobs");
-    int result = drive_open(drive, roster, terminal, error) < 0 ? -1 : drive_loop(drive);
+    int result =
+        drive_open(drive, roster, terminal, notify, error) < 0 ? -1 : drive_loop(drive);
     progress_clear(&drive->progress);
     drive_close(drive);
     free(drive);

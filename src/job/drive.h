@@ -8,15 +8,18 @@
 #define JOB_DRIVE_H
 
 #include "base/error.h"
+#include "base/notify.h"
 #include "job/roster.h"
 
 #include <stdbool.h>
 
 /*
- * Runs the jobs of `roster`, which stays the caller's; `terminal`: standard error draws. Blocks
- * the signals that it takes for the process. Returns the exit code, or -1 with the error filled
+ * Runs the jobs of `roster`, which stays the caller's; `terminal`: standard error draws. The
+ * supervisor of `notify` hears when it has begun, that it lives, and when it ends. Blocks the
+ * signals that it takes for the process. Returns the exit code, or -1 with the error filled
  * in if it could not begin.
  */
-int drive_run(struct roster *roster, bool terminal, struct error *error);
+int drive_run(struct roster *roster, bool terminal, const struct notify *notify,
+              struct error *error);
 
 #endif

@@ -3,6 +3,7 @@
  */
 #include "base/error.h"
 #include "base/log.h"
+#include "base/notify.h"
 #include "config/job_options.h"
 #include "job/check.h"
 #include "job/drive.h"
@@ -32,17 +33,30 @@ static void log_open(const struct job_options *options)
     log_init(level, isatty(STDERR_FILENO));
 }
 
+/* A supervisor that cannot be told is no reason not to work. */
+static void supervisor_open(struct notify *ret_notify)
+{
+    struct error error = {0};
+    if (notify_open(ret_notify, &error) < 0)
+        log_warning("the supervisor is not told", log_text("reason", error.text));
+}
+
 static int run_main(const struct job_options *options, struct error *error)
 {
     struct roster *roster;
+    struct notify notify;
     log_open(options);
-    if (roster_open(options, &roster, error) < 0)
+    supervisor_open(&notify);
+    if (roster_open(options, &roster, error) < 0) {
+        notify_close(&notify);
         return -1;
+    }
     int result = options->dry_run ? check_dry_run(roster, stdout, error)
                                   : job_confinement_enter(roster, error);
     if (result == 0 && !options->dry_run)
-        result = drive_run(roster, terminal_draws(), error);
+        result = drive_run(roster, terminal_draws(), &notify, error);
     roster_release(roster);
+    notify_close(&notify);
     return result;
 }
 
@@ -93,6 +107,8 @@ static int failure_tell(const struct error *error)
 
 static int word_main(const struct job_options *options, struct error *error)
 {
+    if (options->version)
+        return puts("fallback-job " PROJECT_VERSION) < 0 ? EX_IOERR : EX_OK;
     switch (options->word) {
     case JOB_NEXT:
         return fallback_job_next(options, error);

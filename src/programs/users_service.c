@@ -1,6 +1,7 @@
 /* users-service: reads the options, builds the objects, runs, tears down. */
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/notify.h"
 #include "config/limits.h"
 #include "config/service_options.h"
 #include "handlers/account.h"
@@ -16,6 +17,7 @@
 #include "programs/drivers.h"
 #include "programs/migrate_command.h"
 #include "programs/service_confinement.h"
+#include "programs/service_watch.h"
 #include "runtime/runtime.h"
 
 #include <malloc.h>
@@ -26,8 +28,14 @@
 #include <sysexits.h>
 #include <unistd.h>
 
+/* What the start takes at most beside waiting for the database. */
+#define START_REST_MS 90000
+/* And the stop, beside waiting for requests under way. */
+#define STOP_REST_MS 20000
+
 struct program {
     struct service_options options;
+    struct notify notify;
     struct admission *private_admission, *public_admission; /* NULL: nobody is asked */
     struct tls private_tls, public_tls;
     int public_socket, private_socket; /* -1: none */
@@ -315,13 +323,30 @@ static void program_stop(struct program *program)
     tls_deinit(&program->public_tls);
 }
 
-/* Waits for a signal to end, and notes how things stand now and then. */
+static int signal_await(const sigset_t *signals, int64_t timeout_ms)
+{
+    const struct timespec timeout = {.tv_sec = timeout_ms / 1000,
+                                     .tv_nsec = timeout_ms % 1000 * 1000000};
+    return sigtimedwait(signals, NULL, &timeout);
+}
+
+/* Waits for a signal to end, notes how things stand now and then, and gives signs of life. */
 static int program_run(struct program *program, const sigset_t *signals)
 {
-    const struct timespec step = {.tv_sec = TREND_STEP_MS / 1000};
+    int64_t sampled_at = clock_boot_ms() - TREND_STEP_MS;
+    struct service_watch watch = {.notify = &program->notify,
+                                  .runtime = program->service.runtime,
+                                  .public_server = program->public_server,
+                                  .private_server = program->private_server};
+    service_watch_begin(&watch);
     for (;;) {
-        numbers_sample(&program->service);
-        int signal = sigtimedwait(signals, NULL, &step);
+        int64_t now = clock_boot_ms();
+        if (now >= sampled_at + TREND_STEP_MS) {
+            numbers_sample(&program->service);
+            sampled_at = now;
+        }
+        int64_t rest = sampled_at + TREND_STEP_MS - clock_boot_ms();
+        int signal = signal_await(signals, service_watch_step(&watch, rest > 0 ? rest : 0));
         if (signal > 0)
             return signal;
     }
@@ -360,6 +385,15 @@ static void log_start(const struct service_options *options)
     log_init(level, isatty(STDERR_FILENO));
 }
 
+/* A supervisor that cannot be told is no reason not to serve. */
+static void supervisor_open(struct program *program)
+{
+    struct error error = {0};
+    if (notify_open(&program->notify, &error) < 0)
+        log_warning("the supervisor is not told", log_text("reason", error.text));
+    notify_extend(&program->notify, program->options.startup_timeout + START_REST_MS);
+}
+
 static int fail(const struct error *error)
 {
     fprintf(stderr, "users-service: %s\n", error->text);
@@ -388,7 +422,7 @@ int main(int argc, char **argv)
         return copy_command(argc - 3, argv + 3);
     if (argc > 1 && strcmp(argv[1], "migrate") == 0)
         return migrate_command(argc - 2, argv + 2);
-    struct program program = {.public_socket = -1, .private_socket = -1};
+    struct program program = {.public_socket = -1, .private_socket = -1, .notify.socket = -1};
     struct error error = {0};
     bool help;
     if (trend_init(&program.service.trend) < 0)
@@ -416,12 +450,17 @@ int main(int argc, char **argv)
         program_stop(&program);
         return code ? (fail(&error), code) : EX_OK;
     }
+    supervisor_open(&program);
     int failed = program_start(&program, &error);
     if (!failed) {
         log_info("ready");
+        notify_tell(&program.notify, "READY=1");
         int signal = program_run(&program, &signals);
+        notify_tell(&program.notify, "STOPPING=1");
+        notify_extend(&program.notify, program.options.stop_timeout + STOP_REST_MS);
         log_info("stopping", log_text("signal", strsignal(signal)));
     }
     program_stop(&program);
+    notify_close(&program.notify);
     return failed ? fail(&error) : EX_OK;
 }

@@ -140,6 +140,7 @@ static void *engine_thread(void *argument)
 {
     struct runtime *runtime = argument;
     bool stopping = false;
+    pthread_setname_np(pthread_self(), "engine");
     while (!stopping || !engine_is_idle(runtime->engine)) {
         int64_t now = clock_boot_ms();
         struct message *message =
@@ -156,6 +157,7 @@ static void *engine_thread(void *argument)
         }
         engine_ticked(runtime->engine, clock_boot_ms());
         commands_carry(runtime);
+        atomic_store(&runtime->alive_at, clock_boot_ms());
     }
     return NULL;
 }
@@ -308,6 +310,16 @@ void runtime_hear(struct runtime *runtime)
 {
     atomic_store(&runtime->woken, true);
     mailbox_wake(&runtime->mailbox);
+}
+
+void runtime_rouse(struct runtime *runtime)
+{
+    mailbox_wake(&runtime->mailbox);
+}
+
+int64_t runtime_alive_at(const struct runtime *runtime)
+{
+    return atomic_load(&runtime->alive_at);
 }
 
 void runtime_queues_get(struct runtime *runtime, struct runtime_queues *ret_queues)

@@ -95,6 +95,12 @@ void runtime_hear(struct runtime *runtime);
  */
 void runtime_join(struct runtime *runtime, struct wake *wake);
 
+/* The engine's thread goes round once, now, whatever it waits for. */
+void runtime_rouse(struct runtime *runtime);
+
+/* When it last went round, by the boot-time clock; 0: not yet. */
+int64_t runtime_alive_at(const struct runtime *runtime);
+
 /* False: others do the provider's work. */
 bool runtime_works(const struct runtime *runtime);
 

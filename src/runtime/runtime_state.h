@@ -33,6 +33,7 @@ struct runtime {
     struct mailbox mailbox;
     pthread_t thread;
     atomic_bool woken;
+    atomic_llong alive_at; /* boot time of the thread's last round */
     struct message quiesce, end;
     struct identity_check checks[ENGINE_STORES_MAX];
     bool first_waits; /* the first store's look, for those of the others at start */
