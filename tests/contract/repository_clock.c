@@ -43,6 +43,22 @@ static void clock__set_back_leaves_no_deletion_waiting(void **state)
     assert_int_equal(claim_key("avatars/1")->claimed.count, 1);
 }
 
+/* Set back between the claim and its confirm, which dates the next try by the new time. */
+static void clock__set_back_under_a_claim_leaves_no_retry_waiting(void **state)
+{
+    (void)state;
+    deletion_leave(ADA, "avatars/1");
+    struct confirmation item = {
+        .row = row_claim("avatars/1"), .outcome = CONFIRM_RETRY, .delay_ms = 1000};
+    struct repository_op *op = op_new(DELETIONS_CONFIRM);
+    op->confirm = (struct confirm){.items = &item, .count = 1};
+    row_write_ahead("avatars/1", DAY, DAY);
+    assert_int_equal(op_apply(op), REPOSITORY_OK);
+    assert_true(item.applied);
+    redate();
+    assert_int_equal(claim_key("avatars/1")->claimed.count, 1);
+}
+
 static void clock__set_back_makes_a_long_backoff_due(void **state)
 {
     (void)state;
@@ -83,6 +99,21 @@ static void clock__set_back_does_not_lengthen_a_lease(void **state)
     assert_int_equal(claim_key("avatars/1")->claimed.count, 1);
 }
 
+/* Set back during a walk: it began, by that clock, at a time that has yet to come. */
+static void clock__set_back_during_a_walk_ends_no_lease(void **state)
+{
+    (void)state;
+    deletion_leave(ADA, "avatars/1");
+    assert_int_equal(claim_key("avatars/1")->claimed.count, 1);
+    int64_t began = backlog_get().now + DAY;
+    assert_int_equal(
+        claim((struct claim){.kind = CLAIM_DUE, .untouched_since = began})->claimed.count, 0);
+    assert_int_equal(
+        claim((struct claim){.kind = CLAIM_SWEEP, .after_key = "", .untouched_since = began})
+            ->claimed.count,
+        0);
+}
+
 /* Of a worker whose leases are longer than the claimer's: another version, another setting. */
 static void clock__that_is_right_keeps_the_longest_lease(void **state)
 {
@@ -117,10 +148,12 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         CONTRACT(clock__set_back_leaves_no_deletion_waiting),
+        CONTRACT(clock__set_back_under_a_claim_leaves_no_retry_waiting),
         CONTRACT(clock__set_back_makes_a_long_backoff_due),
         CONTRACT(clock__set_back_starts_a_guard_anew_from_now),
         CONTRACT(clock__set_back_starts_a_second_look_anew_from_now),
         CONTRACT(clock__set_back_does_not_lengthen_a_lease),
+        CONTRACT(clock__set_back_during_a_walk_ends_no_lease),
         CONTRACT(clock__that_is_right_keeps_the_longest_lease),
         CONTRACT(clock__that_is_right_changes_nothing),
     };

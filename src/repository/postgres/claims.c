@@ -86,7 +86,9 @@ static int claim_bind(struct query *query, const struct claim *claim, int64_t no
 {
     pq_number(query, now);
     pq_number(query, claim->lease_ms);
-    pq_number(query, claim->untouched_since ? claim->untouched_since : now);
+    /* Nothing is touched in a time to come: there the clock was set back (P4). */
+    bool passed = claim->untouched_since && claim->untouched_since < now;
+    pq_number(query, passed ? claim->untouched_since : now);
     const char *text;
     switch (claim->kind) {
     case CLAIM_DUE:

@@ -251,8 +251,10 @@ static const char *const texts[STATEMENT_COUNT] = {
         "FROM unnest($1::text[], $2::bigint[]) WITH ORDINALITY AS item (key, claim, place) "
         "WHERE deletions.key = item.key AND deletions.claim = item.claim "
         "AND look = 'first' AND reason = 'upload' RETURNING item.place",
+    /* Its hard time had come when it was claimed, whatever the clock was set to since (P4). */
     [STATEMENT_PUT_OFF] =
-        "UPDATE deletions SET state = item.state, due_at = $9::bigint + item.delay, "
+        "UPDATE deletions SET state = item.state, "
+        "not_before = least(not_before, $9::bigint), due_at = $9::bigint + item.delay, "
         "leased_until = $9::bigint, tried_at = $9::bigint, attempts = attempts + item.spend, "
         "error_class = nullif(item.error_class, ''), error = nullif(item.error, '') "
         "FROM unnest($1::text[], $2::bigint[], $3::text[], $4::text[], $5::bigint[], "

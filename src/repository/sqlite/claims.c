@@ -65,7 +65,9 @@ static void claim_bind(struct query *query, const struct claim *claim, int64_t n
 {
     query_number(query, now);
     query_number(query, claim->lease_ms);
-    query_number(query, claim->untouched_since ? claim->untouched_since : now);
+    /* Nothing is touched in a time to come: there the clock was set back (P4). */
+    bool passed = claim->untouched_since && claim->untouched_since < now;
+    query_number(query, passed ? claim->untouched_since : now);
 }
 
 static int claim_due(struct connection *connection, struct claim *claim, int64_t now,

@@ -158,8 +158,10 @@ static const char *const texts[STATEMENT_COUNT] = {
         "due_at = ?3 + ?4, leased_until = ?3, tried_at = ?3, attempts = attempts + 1, "
         "error_class = NULL, error = NULL "
         "WHERE key = ?1 AND claim = ?2 AND look = 'first' AND reason = 'upload'",
+    /* Its hard time had come when it was claimed, whatever the clock was set to since (P4). */
     [STATEMENT_PUT_OFF] =
-        "UPDATE deletions SET state = ?4, due_at = ?3 + ?5, leased_until = ?3, tried_at = ?3, "
+        "UPDATE deletions SET state = ?4, not_before = min(not_before, ?3), due_at = ?3 + ?5, "
+        "leased_until = ?3, tried_at = ?3, "
         "attempts = attempts + ?6, error_class = ?7, error = ?8 "
         "WHERE key = ?1 AND claim = ?2 AND look = ?9",
     [STATEMENT_RECEIPT_INSERT] =
