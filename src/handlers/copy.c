@@ -279,11 +279,15 @@ static void slot_go_on(struct copy_slot *slot)
     struct copy *copy = slot->copy;
     bool late = clock_boot_ms() >= copy->deadline_ms || atomic_load(&copy->service->stopping);
     pthread_mutex_lock(&copy->lock);
-    slot->item = !late && copy->next < copy->count ? &copy->items[copy->next++] : NULL;
-    copy->running -= !slot->item;
+    bool goes_on = !late && copy->next < copy->count;
+    if (goes_on)
+        slot->item = &copy->items[copy->next++];
+    else
+        copy->running--;
     bool last = copy->running == 0;
     pthread_mutex_unlock(&copy->lock);
-    if (slot->item)
+    /* A slot that ended, and was not the last, may be gone by now. */
+    if (goes_on)
         slot_fetch(slot);
     else if (last)
         request_resume(copy->request);
