@@ -136,28 +136,31 @@ static bool message_handle(struct runtime *runtime, struct message *message)
     return false;
 }
 
+bool runtime_turn(struct runtime *runtime, bool waits)
+{
+    int64_t now = clock_boot_ms();
+    int64_t most_ms = waits ? engine_next_tick(runtime->engine, now) - now : 0;
+    struct message *message = mailbox_take(&runtime->mailbox, most_ms);
+    /* Cleared before the scan that it asks for: a later wake is not lost (M1). */
+    if (atomic_exchange(&runtime->woken, false))
+        engine_woken(runtime->engine, clock_boot_ms());
+    while (message) {
+        /* Its memory is its owner's again once it is handled. */
+        struct message *next = message->next;
+        runtime->stopping = message_handle(runtime, message) || runtime->stopping;
+        commands_carry(runtime);
+        message = next;
+    }
+    engine_ticked(runtime->engine, clock_boot_ms());
+    commands_carry(runtime);
+    atomic_store(&runtime->alive_at, clock_boot_ms());
+    return !runtime->stopping || !engine_is_idle(runtime->engine);
+}
+
 static void *engine_thread(void *argument)
 {
-    struct runtime *runtime = argument;
-    bool stopping = false;
     pthread_setname_np(pthread_self(), "engine");
-    while (!stopping || !engine_is_idle(runtime->engine)) {
-        int64_t now = clock_boot_ms();
-        struct message *message =
-            mailbox_take(&runtime->mailbox, engine_next_tick(runtime->engine, now) - now);
-        /* Cleared before the scan that it asks for: a later wake is not lost (M1). */
-        if (atomic_exchange(&runtime->woken, false))
-            engine_woken(runtime->engine, clock_boot_ms());
-        while (message) {
-            /* Its memory is its owner's again once it is handled. */
-            struct message *next = message->next;
-            stopping = message_handle(runtime, message) || stopping;
-            commands_carry(runtime);
-            message = next;
-        }
-        engine_ticked(runtime->engine, clock_boot_ms());
-        commands_carry(runtime);
-        atomic_store(&runtime->alive_at, clock_boot_ms());
+    while (runtime_turn(argument, true)) {
     }
     return NULL;
 }

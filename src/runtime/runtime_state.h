@@ -34,6 +34,7 @@ struct runtime {
     pthread_t thread;
     atomic_bool woken;
     atomic_llong alive_at; /* boot time of the thread's last round */
+    bool stopping; /* the engine's thread's: it was told to end */
     struct message quiesce, end;
     struct identity_check checks[ENGINE_STORES_MAX];
     bool first_waits; /* the first store's look, for those of the others at start */
@@ -54,6 +55,13 @@ static inline void runtime_post(struct runtime *runtime, struct message *message
     message->kind = (int)kind;
     mailbox_post_always(&runtime->mailbox, message);
 }
+
+/*
+ * One turn of the engine's thread: waits for a message or the engine's next tick (`waits`: or
+ * takes what is there), handles what came, and carries out what the engine commands. False once
+ * the thread is to end. A simulation takes the turns itself, on a clock of its own.
+ */
+bool runtime_turn(struct runtime *runtime, bool waits);
 
 /* flow_run.c: a flow's keys were handed over; a waiter was answered. On the engine's thread. */
 void flow_run_handed(struct runtime *runtime, struct flow_run *run, int64_t now);

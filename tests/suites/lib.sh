@@ -105,3 +105,12 @@ run_sanitized() {
     run_kills 20
     check "no sanitizer has found anything" sanitizers_are_silent
 }
+
+# So many lives in the simulation from a first seed on, half of them in a process of its own.
+run_lives() {
+    local first=$1 half=$(($2 / 2)) simulate=$build/tests/simulation/simulate
+    check "$half lives from seed $first on" "$simulate" --first "$first" --seeds "$half" &
+    check "$half lives from seed $((first + half)) on" "$simulate" --first $((first + half)) \
+        --seeds "$half"
+    wait
+}

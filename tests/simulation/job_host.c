@@ -1,0 +1,269 @@
+#include "job_host.h"
+
+#include "config/options.h"
+#include "faults.h"
+#include "files/driver.h"
+#include "job/work.h"
+#include "replica.h"
+#include "runtime/runtime_state.h"
+#include "virtual.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* Of the supervisor. */
+#define RESTART_MS SECONDS(5)
+
+/* A request on its way; also the sweep that it asks for. */
+struct visit {
+    struct sweep_run run;
+    struct replica *replica;
+    struct http_response *response; /* NULL: nobody waits any more */
+    char query[CALL_URL_MAX];
+    int64_t total_ms;
+    bool sweeps;
+    struct visit *next;
+};
+
+static struct roster *roster;
+static struct work work;
+static struct progress progress;
+static struct visit *visits;
+static bool running;
+static int64_t step_at;
+static int64_t wall_seen;
+
+static void job_step_plan(int64_t at);
+
+static void job_start(void *owner)
+{
+    (void)owner;
+    trace_say("job starts");
+    running = true;
+    wall_seen = virtual_wall_offset;
+    work_init(&work, roster, &roster->jobs[0], NULL, &progress);
+    job_step_plan(virtual_now());
+}
+
+static void job_step(void *owner)
+{
+    (void)owner;
+    if (!running || step_at != virtual_now())
+        return;
+    step_at = -1;
+    bool clock_set = wall_seen != virtual_wall_offset;
+    wall_seen = virtual_wall_offset;
+    work_step(&work, clock_set);
+    if (work.done) {
+        trace_say("job ends with %d: %s", work.exit_code, work.run.reason);
+        running = false;
+        work_deinit(&work);
+        agenda_add(RESTART_MS, job_start, NULL);
+        return;
+    }
+    int64_t due = work_due_ms(&work);
+    /* The wall clock may have been set: drive.c looks again as often. */
+    if (due > virtual_now() + SECONDS(30))
+        due = virtual_now() + SECONDS(30);
+    job_step_plan(due);
+}
+
+static void job_step_plan(int64_t at)
+{
+    if (step_at >= virtual_now() && step_at <= at)
+        return;
+    step_at = at > virtual_now() ? at : virtual_now();
+    agenda_add(step_at - virtual_now(), job_step, NULL);
+}
+
+static void roster_read(void)
+{
+    static char *arguments[] = {"run",
+                                "--health=http://users.example/api/health",
+                                "--fallback=http://users.example/api/users/fallback",
+                                "--schedule=@every 2m",
+                                "--token-variable=SIMULATION_TOKEN",
+                                "--name=users"};
+    static struct job_options options;
+    struct error error = {0};
+    bool help = false;
+    setenv("SIMULATION_TOKEN", "0123456789abcdef0123456789abcdef", 1);
+    if (job_options_read(sizeof arguments / sizeof *arguments, arguments, &options, &help,
+                         &error) < 0 ||
+        roster_open(&options, &roster, &error) < 0) {
+        fprintf(stderr, "simulation: %s\n", error.text);
+        abort();
+    }
+}
+
+void job_host_begin(void)
+{
+    roster_read();
+    visits = NULL;
+    running = false;
+    step_at = -1;
+    progress_init(&progress, false);
+    agenda_add(chance_between(0, SECONDS(20)), job_start, NULL);
+}
+
+void job_host_end(void)
+{
+    if (running)
+        work_deinit(&work);
+    running = false;
+    roster_release(roster);
+    roster = NULL;
+}
+
+/* The network and the service. */
+
+static void visit_end(struct visit *visit, enum http_outcome outcome, int status,
+                      const char *body)
+{
+    struct http_response *response = visit->response;
+    if (!response)
+        return;
+    visit->response = NULL;
+    response->outcome = outcome;
+    response->status = status;
+    snprintf(response->content_type, sizeof response->content_type, "application/json");
+    buffer_init(&response->body, CALL_BODY_MAX);
+    if (body && buffer_append(&response->body, body, strlen(body)) < 0)
+        abort();
+    if (outcome != HTTP_ANSWERED)
+        snprintf(response->text, sizeof response->text, "simulated");
+    response->done = true;
+    job_step_plan(virtual_now());
+}
+
+static void visit_expire(void *owner)
+{
+    visit_end(owner, HTTP_TIMEOUT, 0, NULL);
+}
+
+static void visit_refuse(void *owner)
+{
+    visit_end(owner, HTTP_UNREACHABLE, 0, NULL);
+}
+
+/* What handlers/fallback.c answers. */
+static void sweep_ended(struct sweep_run *run)
+{
+    struct visit *visit = run->owner;
+    const struct sweep *sweep = &run->sweep;
+    char body[2048], cursor[SWEEP_CURSOR_SIZE];
+    sweep_cursor_format(sweep, cursor);
+    trace_say(
+        "replica %d: a sweep ends: %lld attempted, %lld deleted, %lld failed, %lld blocked, "
+        "%lld pending%s",
+        visit->replica->index, (long long)sweep->attempted, (long long)sweep->deleted,
+        (long long)sweep->failed, (long long)sweep->blocked, (long long)sweep->backlog.pending,
+        sweep->unavailable ? ", unavailable" : "");
+    if (fault_is_on(FAULT_NETWORK) && chance_of(300)) {
+        visit_end(visit, HTTP_CUT, 0, NULL);
+        return;
+    }
+    snprintf(
+        body, sizeof body,
+        "{\"status\":\"ok\",\"data\":{\"attempted\":%lld,\"deleted\":%lld,\"failed\":%lld,"
+        "\"blocked\":%lld,\"remaining\":%lld,\"scheduled\":%lld,\"more\":%s,\"cursor\":%s%s%s,"
+        "\"oldestPendingSeconds\":%lld,\"nextDueAt\":null,\"breaker\":\"%s\"}}",
+        (long long)sweep->attempted, (long long)sweep->deleted, (long long)sweep->failed,
+        (long long)sweep->blocked, (long long)(sweep->backlog.pending + sweep->backlog.blocked),
+        (long long)sweep->backlog.scheduled, sweep->more ? "true" : "false",
+        sweep->more ? "\"" : "null", sweep->more ? cursor : "", sweep->more ? "\"" : "",
+        (long long)(sweep->backlog.oldest_ms / 1000), breaker_state_name(sweep->breaker));
+    if (sweep->unavailable)
+        visit_end(visit, HTTP_ANSWERED, 503,
+                  "{\"status\":\"Unavailable\",\"message\":\"nothing can be finished now\"}");
+    else
+        visit_end(visit, HTTP_ANSWERED, 200, body);
+}
+
+static void query_read(const struct visit *visit, const char *name, char *ret_text, size_t size)
+{
+    const char *at = strstr(visit->query, name);
+    ret_text[0] = '\0';
+    if (!at || (at[-1] != '?' && at[-1] != '&'))
+        return;
+    at += strlen(name);
+    if (files_url_decode(at, strcspn(at, "&"), ret_text, size) < 0)
+        abort();
+}
+
+static void sweep_begin(struct visit *visit)
+{
+    struct sweep *sweep = &visit->run.sweep;
+    char cursor[SWEEP_CURSOR_SIZE], limit[32];
+    query_read(visit, "cursor=", cursor, sizeof cursor);
+    query_read(visit, "limit=", limit, sizeof limit);
+    sweep->limit = *limit ? atoll(limit) : 1000;
+    sweep->deadline_ms = virtual_now() + virtual_boot_offset + SECONDS(25);
+    if (sweep_cursor_parse(cursor, sweep) < 0)
+        abort();
+    trace_say("replica %d: a sweep begins", visit->replica->index);
+    visit->run.owner = visit;
+    visit->run.ended = sweep_ended;
+    if (!runtime_run_sweep(visit->replica->runtime, &visit->run))
+        visit_end(visit, HTTP_ANSWERED, 503, NULL);
+}
+
+static void visit_arrive(struct replica *replica, void *what)
+{
+    struct visit *visit = what;
+    if (fault_is_on(FAULT_NETWORK) && chance_of(300))
+        return; /* lost: the time-out tells */
+    visit->replica = replica;
+    if (visit->sweeps)
+        sweep_begin(visit);
+    else
+        visit_end(visit, HTTP_ANSWERED, 200, "{\"status\":\"ok\"}");
+}
+
+void job_host_abandon(const struct replica *replica)
+{
+    for (struct visit *visit = visits; visit; visit = visit->next) {
+        if (visit->replica == replica)
+            visit_end(visit, HTTP_CUT, 0, NULL);
+    }
+}
+
+/* What the job calls in the place of http/client.c: see meson.build. */
+
+void __wrap_http_client_start(struct http_client *client, const struct http_request *request,
+                              struct http_response *response);
+void __wrap_http_client_abort(struct http_client *client, const struct http_response *response);
+
+void __wrap_http_client_start(struct http_client *client, const struct http_request *request,
+                              struct http_response *response)
+{
+    (void)client;
+    struct visit *visit = virtual_take(sizeof *visit);
+    struct replica *replica = replica_any();
+    *response = (struct http_response){0};
+    visit->response = response;
+    visit->next = visits;
+    visits = visit;
+    visit->sweeps = strcmp(request->method, "DELETE") == 0;
+    if (snprintf(visit->query, sizeof visit->query, "%s", request->url) >=
+        (int)sizeof visit->query)
+        abort();
+    trace_say("job: %s %s", request->method, request->url);
+    if (!replica || (fault_is_on(FAULT_NETWORK) && chance_of(300))) {
+        agenda_add(chance_between(0, 50), visit_refuse, visit);
+        return;
+    }
+    visit->replica = replica;
+    agenda_add(request->total_ms, visit_expire, visit);
+    replica_later(replica, chance_between(0, 20), visit_arrive, visit);
+}
+
+void __wrap_http_client_abort(struct http_client *client, const struct http_response *response)
+{
+    (void)client;
+    for (struct visit *visit = visits; visit; visit = visit->next) {
+        if (visit->response == response)
+            visit->response = NULL;
+    }
+}

@@ -1,0 +1,20 @@
+/*
+ * job_host: the Fallback Job, its real code from schedule to judgement, on a virtual wall clock
+ * and a virtual network; with a supervisor that starts it again when it ends.
+ */
+#ifndef SIMULATION_JOB_HOST_H
+#define SIMULATION_JOB_HOST_H
+
+#include <stdint.h>
+
+/* Between two slots of its schedule. */
+#define JOB_PERIOD_MS MINUTES(2)
+
+void job_host_begin(void);
+void job_host_end(void);
+
+/* A replica ended: what it was asked is cut. */
+struct replica;
+void job_host_abandon(const struct replica *replica);
+
+#endif
