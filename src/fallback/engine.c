@@ -347,6 +347,11 @@ static int64_t earlier(int64_t a, int64_t b)
     return a < b ? a : b;
 }
 
+static int64_t later(int64_t a, int64_t b)
+{
+    return a > b ? a : b;
+}
+
 /* When a store that takes nothing now may take something; INT64_MAX: no telling. */
 static int64_t store_may_take(const struct engine_store *store, int64_t now)
 {
@@ -360,7 +365,7 @@ static int64_t store_next_reopen(const struct engine_store *store, int64_t now)
 {
     if (!store->reopen_since || store->reopening)
         return INT64_MAX;
-    return store->reopen_at > now ? store->reopen_at : now + 1;
+    return later(now + 1, store->reopen_at);
 }
 
 /* When a store's identity is to be looked at for a reason of its own; INT64_MAX: for none. */
@@ -369,9 +374,11 @@ static int64_t store_next_check(const struct engine_store *store, int64_t now)
     if (store->checking)
         return INT64_MAX;
     if (store->identity != IDENTITY_GOOD)
-        return store->check_at > now ? store->check_at : now + 1;
-    return store->check_closes && store->breaker.probe_at > now ? store->breaker.probe_at
-                                                                : INT64_MAX;
+        return later(now + 1, store->check_at);
+    if (!store->check_closes || store->breaker.state != BREAKER_OPEN)
+        return INT64_MAX;
+    /* Neither before its probe is due nor too soon after the last look. */
+    return later(now + 1, later(store->breaker.probe_at, store->check_at));
 }
 
 int64_t engine_next_tick(const struct engine *engine, int64_t now)

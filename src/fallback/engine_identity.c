@@ -143,7 +143,9 @@ static void identity_good(struct engine *engine, int64_t now, struct engine_stor
     store->good_at = now;
     store->good_since = now + engine->database_ahead;
     memcpy(store->id, store_id, UUID_TEXT_SIZE);
-    if (store->check_closes && breaker_succeeded(&store->breaker))
+    /* Who leaves the deletes to others sends nothing else that would show it. */
+    bool closes = store->check_closes || engine->options.aside;
+    if (closes && breaker_succeeded(&store->breaker))
         engine_provider_back(engine, now);
     store->check_closes = false;
     /* Known for the first time, or ours again: rows may have been put off for it. */

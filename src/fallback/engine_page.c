@@ -190,6 +190,18 @@ static void due_claimed(struct engine *engine, int64_t now, const struct page *p
         engine->scan_at = claim->next_due_at - engine->database_ahead;
 }
 
+/* Claims go by one store at a time: what else would probe the others is a look. */
+static void others_look(struct engine *engine, const struct engine_store *lead)
+{
+    for (size_t i = 0; i < engine->store_count; i++) {
+        struct engine_store *store = &engine->stores[i];
+        if (store != lead && store->breaker.state == BREAKER_OPEN && !store->checking) {
+            store->check_closes = true;
+            store->good_at = 0;
+        }
+    }
+}
+
 static void page_claimed(struct engine *engine, int64_t now, struct page *page)
 {
     struct repository_op *op = &page->repository;
@@ -198,6 +210,7 @@ static void page_claimed(struct engine *engine, int64_t now, struct page *page)
     lead->under_way -= page->asked;
     if (!failed)
         engine_database_told(engine, op->claim.now - now);
+    others_look(engine, lead);
     if (op->claim.live_users)
         engine_command(engine, (struct engine_command){
                                    .kind = ENGINE_ALARM,

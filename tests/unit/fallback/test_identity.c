@@ -147,6 +147,103 @@ static void engine__reopens_until_the_database_has_taken_it(void **state)
     assert_int_equal(world.reopens, asked);
 }
 
+static void look_answered(enum identity_verdict verdict)
+{
+    engine_identified(world.engine, world.now, 0, verdict,
+                      verdict == IDENTITY_GOOD ? WORLD_STORE : NULL);
+}
+
+/* The earlier loss counts, whichever the database is told of first. */
+static void engine__lost_again_while_it_reopens_goes_back_to_the_first_loss(void **state)
+{
+    (void)state;
+    int64_t began = world_database_now(&world);
+    world_run(&world, world.now + 30 * WORLD_SECOND);
+    world.reopens_fail = true;
+    world.claim_takes = 3 * WORLD_SECOND;
+    look_answered(IDENTITY_REFUSED);
+    world_run(&world, world.now + WORLD_SECOND);
+    assert_int_equal(world.reopens, 0);
+    look_answered(IDENTITY_GOOD);
+    world_run(&world, world.now + WORLD_SECOND);
+    look_answered(IDENTITY_REFUSED);
+    world_run(&world, world.now + 1500);
+    assert_int_equal(world.reopens, 1);
+
+    /* It failed and waits for its next try when the store is lost once more. */
+    look_answered(IDENTITY_GOOD);
+    look_answered(IDENTITY_REFUSED);
+    world.reopens_fail = false;
+    world_run(&world, world.now + 10 * WORLD_SECOND);
+    assert_in_range(world.reopened_since, began - WORLD_SECOND, began + WORLD_SECOND);
+}
+
+static void engine__reads_the_identity_for_a_request_after_a_quiet_hour(void **state)
+{
+    (void)state;
+    struct waiter waiter = {0};
+    world_run(&world, world.now + WORLD_HOUR);
+    int64_t checks = world.checks_sent;
+    struct world_row *row = world_add(&world, "avatars/", 1);
+    world_hand(&world, &waiter, row->deletion.key, row->deletion.key);
+    world_run(&world, world.now + WORLD_SECOND);
+    assert_int_equal(world.checks_sent, checks + 1);
+    assert_true(row->finished);
+    assert_int_equal(waiter.outcome, WAITER_DONE);
+}
+
+static int world_setup_without_timer(void **state)
+{
+    (void)state;
+    struct engine_options options = world_engine_options();
+    options.timer = false;
+    world_init(&world, &options);
+    return 0;
+}
+
+/* Stopped while an answer waits for a look: nothing is confirmed, the lease runs out. */
+static void engine__stopped_drops_what_it_holds(void **state)
+{
+    (void)state;
+    world_run(&world, world.now + WORLD_SECOND);
+    world.address_changes = true;
+    world.identity_hangs = true;
+    struct world_row *row = world_add(&world, "avatars/", 1);
+    engine_woken(world.engine, world.now);
+    world_run(&world, world.now + 5 * WORLD_SECOND);
+    assert_int_equal(row->sent, 1);
+    engine_stopped(world.engine, world.now);
+    assert_false(engine_is_idle(world.engine));
+    world_identity_answer(&world);
+    world_run(&world, world.now + WORLD_SECOND);
+    assert_true(engine_is_idle(world.engine));
+    assert_false(row->finished);
+}
+
+/* What was answered by one store waits for no look at the other, and falls with no other. */
+static void engine__a_refused_store_takes_nothing_of_the_other_with_it(void **state)
+{
+    (void)state;
+    world_run(&world, world.now + WORLD_SECOND);
+    world.address_changes = true;
+    world.identity_hangs = true;
+    world.older_takes = 2 * WORLD_SECOND;
+    struct world_row *row = world_add(&world, "avatars/", 1);
+    struct world_row *older = world_add(&world, "avatars/older-", 1);
+    memcpy(older->deletion.store_id, OTHER, UUID_TEXT_SIZE);
+    engine_woken(world.engine, world.now);
+    world_run(&world, world.now + WORLD_SECOND);
+    assert_int_equal(row->sent, 1);
+    /* The first one's answer is held when the second is refused, whose own is under way. */
+    engine_identified(world.engine, world.now, 1, IDENTITY_REFUSED, NULL);
+    world_run(&world, world.now + 5 * WORLD_SECOND);
+    look_answered(IDENTITY_GOOD);
+    world_run(&world, world.now + WORLD_SECOND);
+    assert_true(row->finished);
+    assert_int_equal(older->sent, 1);
+    assert_false(older->finished);
+}
+
 /* An older store's name leads to another store of ours: its answers are nobody's. */
 static void engine__believes_no_older_store_that_became_another(void **state)
 {
@@ -473,6 +570,54 @@ static void identity__after_a_crash_before_its_record_is_taken_up(void **state)
     assert_int_equal(check.verdict, IDENTITY_UNANSWERED);
 }
 
+/* The store took no identity: it is asked again, or refused, as for any other answer. */
+static void identity__that_could_not_be_created_is_judged_by_the_answer(void **state)
+{
+    (void)state;
+    struct identity_check check = check_begin("");
+    check.files.answer.status = 404;
+    identity_check_next(&check, 0);
+    check.files.answer = (struct files_answer){.status = 503, .code = "SlowDown"};
+    assert_int_equal(identity_check_next(&check, 0), IDENTITY_STEP_END);
+    assert_int_equal(check.verdict, IDENTITY_UNANSWERED);
+    assert_int_equal(check.error.class, ERROR_UNAVAILABLE);
+
+    check = check_begin("");
+    check.files.answer.status = 404;
+    identity_check_next(&check, 0);
+    check.files.answer = (struct files_answer){
+        .status = 403, .code = "AccessDenied", .text = "no right to write"};
+    assert_int_equal(identity_check_next(&check, 0), IDENTITY_STEP_END);
+    assert_int_equal(check.verdict, IDENTITY_REFUSED);
+    assert_int_equal(check.error.class, ERROR_CONFIG);
+    assert_non_null(strstr(check.error.text, "AccessDenied: no right to write"));
+}
+
+/* Another process recorded another store between the look and the record. */
+static void identity__is_refused_when_another_store_was_recorded_first(void **state)
+{
+    (void)state;
+    struct identity_check check = check_begin("");
+    check.files.answer.status = 200;
+    check.files.identity = (struct files_identity){WORLD_STORE, DATABASE};
+    assert_int_equal(identity_check_next(&check, 0), IDENTITY_STEP_REPOSITORY);
+    check.repository.outcome = REPOSITORY_CONFLICT;
+    assert_int_equal(identity_check_next(&check, 0), IDENTITY_STEP_END);
+    assert_int_equal(check.verdict, IDENTITY_REFUSED);
+    assert_non_null(strstr(check.error.text, "another one is known already"));
+}
+
+static void identity__of_an_older_store_stays_what_it_was(void **state)
+{
+    (void)state;
+    struct identity_check check = check_begin(OTHER);
+    check.older = true;
+    check.files.answer.status = 200;
+    check.files.identity = (struct files_identity){OTHER, DATABASE};
+    assert_int_equal(identity_check_next(&check, 0), IDENTITY_STEP_END);
+    assert_int_equal(check.verdict, IDENTITY_GOOD);
+}
+
 static void identity__tells_silence_from_refusal(void **state)
 {
     (void)state;
@@ -510,6 +655,12 @@ int main(void)
         WORLD_TEST(engine__reopens_no_receipt_of_the_time_before_it_began),
         WORLD_TEST(engine__reopens_nothing_if_it_never_claimed_anything),
         WORLD_TEST(engine__reopens_until_the_database_has_taken_it),
+        WORLD_TEST(engine__lost_again_while_it_reopens_goes_back_to_the_first_loss),
+        cmocka_unit_test_setup_teardown(
+            engine__reads_the_identity_for_a_request_after_a_quiet_hour,
+            world_setup_without_timer, world_teardown),
+        WORLD_TEST(engine__stopped_drops_what_it_holds),
+        OLDER_TEST(engine__a_refused_store_takes_nothing_of_the_other_with_it),
         OLDER_TEST(engine__believes_no_older_store_that_became_another),
         WORLD_TEST(engine__drops_what_is_answered_after_a_refusal),
         WORLD_TEST(engine__sends_nothing_that_was_claimed_before_a_refusal),
@@ -530,6 +681,9 @@ int main(void)
         cmocka_unit_test(identity__of_a_new_store_is_created_and_recorded),
         cmocka_unit_test(identity__created_by_somebody_faster_is_theirs),
         cmocka_unit_test(identity__after_a_crash_before_its_record_is_taken_up),
+        cmocka_unit_test(identity__that_could_not_be_created_is_judged_by_the_answer),
+        cmocka_unit_test(identity__is_refused_when_another_store_was_recorded_first),
+        cmocka_unit_test(identity__of_an_older_store_stays_what_it_was),
         cmocka_unit_test(identity__tells_silence_from_refusal),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

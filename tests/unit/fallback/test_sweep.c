@@ -279,6 +279,169 @@ static void sweep__says_so_when_the_database_fails(void **state)
     assert_true(sweep.unavailable);
 }
 
+static void sweep__says_so_when_the_backlog_cannot_be_read(void **state)
+{
+    (void)state;
+    rows_add(10);
+    world.reads_fail = true;
+    world_sweep(&world, &sweep, 1000, 25 * WORLD_SECOND);
+    assert_true(sweep.unavailable);
+    assert_int_equal(world.deletes_sent, 0);
+}
+
+static void sweep__says_so_when_nothing_can_be_claimed(void **state)
+{
+    (void)state;
+    rows_add(10);
+    world.claims_fail = true;
+    world_sweep(&world, &sweep, 1000, 25 * WORLD_SECOND);
+    assert_true(sweep.unavailable);
+    assert_true(sweep.more);
+    assert_int_equal(world.deletes_sent, 0);
+}
+
+/* A walk whose breaker opens while the claim of its next page is under way. */
+static void walk_until_the_breaker_opens(int rows)
+{
+    rows_add(rows);
+    world.up = false;
+    world.claim_takes = 100;
+    sweep.limit = 10000;
+    sweep.deadline_ms = world.now + 25 * WORLD_SECOND;
+    engine_swept(world.engine, world.now, &sweep);
+    while (engine_breaker(world.engine, 0) == BREAKER_CLOSED)
+        world_run(&world, world.now + 1);
+    assert_null(world.swept);
+}
+
+static void sweep__that_is_over_sends_nothing_of_a_claim_that_failed(void **state)
+{
+    (void)state;
+    walk_until_the_breaker_opens(10000);
+    world.claims_fail = true;
+    int64_t sent = world.deletes_sent;
+    world_run(&world, world.now + WORLD_SECOND);
+    assert_ptr_equal(world.swept, &sweep);
+    assert_true(sweep.unavailable);
+    assert_int_equal(world.deletes_sent, sent);
+}
+
+static void sweep__that_is_over_takes_the_rest_of_a_short_claim_with_it(void **state)
+{
+    (void)state;
+    walk_until_the_breaker_opens(1300);
+    world_run(&world, world.now + WORLD_SECOND);
+    assert_ptr_equal(world.swept, &sweep);
+    assert_false(sweep.unavailable);
+    assert_int_equal(sweep.attempted, 1300);
+    assert_int_equal(sweep.failed, 1300);
+}
+
+/* R12, with the timer off: nothing else would. */
+static void sweep__finishes_users_that_nothing_is_left_of(void **state)
+{
+    (void)state;
+    struct sweep other = {.limit = 1000, .deadline_ms = world.now + 25 * WORLD_SECOND};
+    world.marked = 1;
+    engine_swept(world.engine, world.now, &other);
+    world_sweep(&world, &sweep, 1000, 25 * WORLD_SECOND);
+    /* Two at once ask for it once. */
+    assert_int_equal(world.marked_finished, 1);
+    world.marked = 0;
+    sweep = (struct sweep){0};
+    world_sweep(&world, &sweep, 1000, 25 * WORLD_SECOND);
+    assert_int_equal(world.marked_finished, 1);
+}
+
+static void sweep__beyond_thirty_two_at_once_only_counts(void **state)
+{
+    (void)state;
+    rows_add(100);
+    struct sweep sweeps[33] = {0};
+    for (int i = 0; i < 33; i++) {
+        sweeps[i].limit = 1000;
+        sweeps[i].deadline_ms = world.now + 25 * WORLD_SECOND;
+        engine_swept(world.engine, world.now, &sweeps[i]);
+    }
+    world_run(&world, world.now + 26 * WORLD_SECOND);
+    assert_int_equal(world_left(&world), 0);
+    for (int i = 0; i < 32; i++)
+        assert_false(sweeps[i].more);
+    assert_true(sweeps[32].more);
+    assert_int_equal(sweeps[32].attempted, 0);
+    assert_int_equal(sweeps[32].backlog.pending, 100);
+    assert_true(engine_is_idle(world.engine));
+}
+
+static void sweep__ends_with_more_to_do_when_the_service_stops(void **state)
+{
+    (void)state;
+    rows_add(5000);
+    world.provider_takes = 900;
+    sweep.limit = 10000;
+    sweep.deadline_ms = world.now + 25 * WORLD_SECOND;
+    engine_swept(world.engine, world.now, &sweep);
+    world_run(&world, world.now + 100);
+    /* One begins as the service stops: it was counted for, and is told the counts. */
+    struct sweep late = {.limit = 10000, .deadline_ms = sweep.deadline_ms};
+    engine_swept(world.engine, world.now, &late);
+    engine_stopped(world.engine, world.now);
+    assert_false(engine_is_idle(world.engine));
+    world_run(&world, world.now + 2 * WORLD_SECOND);
+    assert_true(sweep.more);
+    assert_true(late.more);
+    assert_int_equal(late.attempted, 0);
+    assert_true(engine_is_idle(world.engine));
+    assert_in_range(world_left(&world), 2500, 4999);
+}
+
+/* Databases compare keys as bytes, and answer a claim in any order. */
+static void sweep__goes_on_behind_the_greatest_key_of_a_page(void **state)
+{
+    (void)state;
+    static const int numbers[] = {3, 1, 2, 5, 4};
+    for (size_t i = 0; i < 5; i++)
+        world_add(&world, "avatars/", numbers[i]);
+    world_sweep(&world, &sweep, 3, 25 * WORLD_SECOND);
+    assert_int_equal(sweep.attempted, 3);
+    assert_string_equal(sweep.after_key, "avatars/000003");
+    sweep_again(1000);
+    assert_int_equal(world_left(&world), 0);
+}
+
+static void sweep__counts_no_row_that_another_worker_took_over(void **state)
+{
+    (void)state;
+    rows_add(10);
+    world.answer = (struct files_answer){.status = 500, .code = "InternalError"};
+    world.provider_takes = 500;
+    sweep.limit = 1000;
+    sweep.deadline_ms = world.now + 25 * WORLD_SECOND;
+    engine_swept(world.engine, world.now, &sweep);
+    world_run(&world, world.now + 100);
+    assert_int_equal(world.rows[3].sent, 0);
+    assert_int_equal(world.rows[3].deletion.claim, 1);
+    world.rows[3].deletion.claim++;
+    world_run(&world, world.now + 2 * WORLD_SECOND);
+    assert_ptr_equal(world.swept, &sweep);
+    assert_int_equal(sweep.attempted, 9);
+    assert_int_equal(sweep.failed, 9);
+    assert_int_equal(world.rows[3].deletion.attempts, 0);
+}
+
+static void sweep__cursor_has_a_key_of_bounded_length(void **state)
+{
+    (void)state;
+    char text[OBJECT_KEY_SIZE + 16] = "12~";
+    memset(text + 3, 'k', OBJECT_KEY_SIZE - 1);
+    assert_int_equal(sweep_cursor_parse(text, &sweep), 0);
+    assert_int_equal(strlen(sweep.after_key), OBJECT_KEY_SIZE - 1);
+    text[3 + OBJECT_KEY_SIZE - 1] = 'k';
+    assert_int_equal(sweep_cursor_parse(text, &sweep), -1);
+    assert_int_equal(sweep_cursor_parse("9223372036854775808~k", &sweep), -1);
+    assert_int_equal(sweep_cursor_parse("9223372036854775807~k", &sweep), 0);
+}
+
 static void sweep__cursor_is_read_back_or_refused(void **state)
 {
     (void)state;
@@ -314,6 +477,16 @@ int main(void)
         WORLD_TEST(sweep__unblocks_a_class_whose_probe_succeeds),
         WORLD_TEST(sweep__several_at_once_share_the_work),
         WORLD_TEST(sweep__says_so_when_the_database_fails),
+        WORLD_TEST(sweep__says_so_when_the_backlog_cannot_be_read),
+        WORLD_TEST(sweep__says_so_when_nothing_can_be_claimed),
+        WORLD_TEST(sweep__that_is_over_sends_nothing_of_a_claim_that_failed),
+        WORLD_TEST(sweep__that_is_over_takes_the_rest_of_a_short_claim_with_it),
+        WORLD_TEST(sweep__finishes_users_that_nothing_is_left_of),
+        WORLD_TEST(sweep__beyond_thirty_two_at_once_only_counts),
+        WORLD_TEST(sweep__ends_with_more_to_do_when_the_service_stops),
+        WORLD_TEST(sweep__goes_on_behind_the_greatest_key_of_a_page),
+        WORLD_TEST(sweep__counts_no_row_that_another_worker_took_over),
+        WORLD_TEST(sweep__cursor_has_a_key_of_bounded_length),
         WORLD_TEST(sweep__cursor_is_read_back_or_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

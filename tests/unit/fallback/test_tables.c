@@ -91,6 +91,12 @@ static void verdict__knows_who_asks_for_less(void **state)
     assert_true(verdict_is_throttle(&(struct files_answer){.status = 429}));
     assert_true(verdict_is_throttle(&(struct files_answer){.status = 503}));
     assert_true(verdict_is_throttle(&(struct files_answer){.status = 200, .code = "SlowDown"}));
+    assert_true(
+        verdict_is_throttle(&(struct files_answer){.status = 400, .code = "Throttling"}));
+    assert_true(verdict_is_throttle(
+        &(struct files_answer){.status = 400, .code = "ThrottlingException"}));
+    assert_false(
+        verdict_is_throttle(&(struct files_answer){.status = 400, .code = "Throttle"}));
     assert_false(verdict_is_throttle(&(struct files_answer){.status = 500}));
 }
 
@@ -209,6 +215,51 @@ static void pace__waits_as_long_as_it_is_asked_to(void **state)
     assert_int_equal(pace_room(&pace, 0, 70000), 25);
 }
 
+static void pace__of_little_work_never_grows_beyond_it(void **state)
+{
+    (void)state;
+    struct pace pace;
+    pace_init(&pace, 4);
+    pace_throttled(&pace, 0, 0);
+    assert_int_equal(pace_room(&pace, 0, 0), 4);
+}
+
+static void breaker__of_several_stores_is_the_worst_of_them(void **state)
+{
+    (void)state;
+    static const enum breaker_state worst[3][3] = {
+        [BREAKER_CLOSED] = {[BREAKER_CLOSED] = BREAKER_CLOSED,
+                            [BREAKER_OPEN] = BREAKER_OPEN,
+                            [BREAKER_HALF_OPEN] = BREAKER_HALF_OPEN},
+        [BREAKER_OPEN] = {BREAKER_OPEN, BREAKER_OPEN, BREAKER_OPEN},
+        [BREAKER_HALF_OPEN] = {[BREAKER_CLOSED] = BREAKER_HALF_OPEN,
+                               [BREAKER_OPEN] = BREAKER_OPEN,
+                               [BREAKER_HALF_OPEN] = BREAKER_HALF_OPEN},
+    };
+    for (int a = 0; a < 3; a++) {
+        for (int b = 0; b < 3; b++)
+            assert_int_equal(breaker_worse((enum breaker_state)a, (enum breaker_state)b),
+                             worst[a][b]);
+    }
+    assert_string_equal(breaker_state_name(BREAKER_CLOSED), "closed");
+    assert_string_equal(breaker_state_name(BREAKER_OPEN), "open");
+    assert_string_equal(breaker_state_name(BREAKER_HALF_OPEN), "half-open");
+}
+
+/* A look or a claim that had nothing to send gives its place back to the next. */
+static void breaker__gives_the_place_of_a_probe_back_that_was_not_sent(void **state)
+{
+    (void)state;
+    struct breaker breaker = {.state = BREAKER_OPEN, .probe_at = 10};
+    breaker_unsent(&breaker, 500);
+    assert_int_equal(breaker.probe_at, 10);
+    breaker_sent(&breaker);
+    breaker_unsent(&breaker, 500);
+    assert_int_equal(breaker.state, BREAKER_OPEN);
+    assert_false(breaker_allows(&breaker, 1499));
+    assert_true(breaker_allows(&breaker, 1500));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -223,6 +274,9 @@ int main(void)
         cmocka_unit_test(breaker__ignores_stragglers_from_before_it_opened),
         cmocka_unit_test(pace__starts_at_the_most_halves_and_grows),
         cmocka_unit_test(pace__waits_as_long_as_it_is_asked_to),
+        cmocka_unit_test(pace__of_little_work_never_grows_beyond_it),
+        cmocka_unit_test(breaker__of_several_stores_is_the_worst_of_them),
+        cmocka_unit_test(breaker__gives_the_place_of_a_probe_back_that_was_not_sent),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

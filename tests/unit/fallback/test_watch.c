@@ -42,6 +42,46 @@ static void aside__claims_nothing_and_sends_nothing(void **state)
     assert_int_equal(waiter.outcome, WAITER_PENDING);
 }
 
+/* It takes uploads, and nothing that it sends would close its breaker. */
+static void aside__takes_uploads_when_the_store_is_back(void **state)
+{
+    (void)state;
+    world.up = false;
+    world_run(&world, world.now + WORLD_MINUTE);
+    assert_int_not_equal(engine_breaker(world.engine, 0), BREAKER_CLOSED);
+    assert_false(engine_takes_uploads(world.engine));
+    world.up = true;
+    world_run(&world, world.now + 5 * WORLD_SECOND);
+    assert_true(engine_takes_uploads(world.engine));
+}
+
+static int world_setup_of_a_replica(void **state)
+{
+    (void)state;
+    struct engine_options options = world_engine_options();
+    options.watch_ms = 20;
+    world_init(&world, &options);
+    return 0;
+}
+
+/* One of several that do the work: it watches, and takes its part. */
+static void replica__answers_and_sweeps_at_the_same_time(void **state)
+{
+    (void)state;
+    struct waiter waiter = {0};
+    struct sweep sweep = {0};
+    world_run(&world, world.now + WORLD_SECOND);
+    world.provider_takes = 300;
+    for (int i = 0; i < 20; i++)
+        world_add(&world, "avatars/", i);
+    world_hand(&world, &waiter, "avatars/000001", "avatars/000001");
+    world_sweep(&world, &sweep, 1000, 25 * WORLD_SECOND);
+    assert_int_equal(world_left(&world), 0);
+    assert_int_equal(waiter.outcome, WAITER_DONE);
+    assert_true(world.looks > 0);
+    assert_false(sweep.more);
+}
+
 /* C2 */
 static void aside__answers_soon_after_others_have_finished(void **state)
 {
@@ -95,7 +135,10 @@ int main(void)
 {
 #define ASIDE(test) cmocka_unit_test_setup_teardown(test, world_setup, world_teardown)
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(replica__answers_and_sweeps_at_the_same_time,
+                                        world_setup_of_a_replica, world_teardown),
         ASIDE(aside__claims_nothing_and_sends_nothing),
+        ASIDE(aside__takes_uploads_when_the_store_is_back),
         ASIDE(aside__answers_soon_after_others_have_finished),
         ASIDE(aside__looks_only_while_somebody_waits_and_once_for_all),
         ASIDE(aside__a_look_that_fails_says_nothing),

@@ -112,6 +112,7 @@ static void claim_apply(struct world *world, struct claim *claim)
 {
     int64_t now = world_database_now(world);
     claim->now = now;
+    claim->live_users = world->live_users;
     for (size_t i = 0; i < world->row_count; i++) {
         struct world_row *row = &world->rows[i];
         if (!row_is_claimable(row, claim, now)) {
@@ -208,8 +209,8 @@ static void write_apply(struct world *world, struct repository_op *op)
 static void backlog_read(struct world *world, struct repository_op *op)
 {
     int64_t now = world_database_now(world);
-    op->outcome = REPOSITORY_OK;
-    op->backlog = (struct backlog){.now = now};
+    op->outcome = world->reads_fail ? REPOSITORY_FAILED : REPOSITORY_OK;
+    op->backlog = (struct backlog){.now = now, .marked = world->marked};
     for (size_t i = 0; i < world->row_count; i++) {
         const struct world_row *row = &world->rows[i];
         if (row->finished)
@@ -264,9 +265,9 @@ static void delete_begin(struct world *world, size_t store, struct files_op *op)
         world->largest_page = (int64_t)op->count;
     if (op->deadline_ms - world->now < world->deadline_margin_least)
         world->deadline_margin_least = op->deadline_ms - world->now;
-    event_add(world, (struct world_event){.at = world->now + world->provider_takes,
-                                          .files = op,
-                                          .store = store});
+    int64_t takes = store && world->older_takes ? world->older_takes : world->provider_takes;
+    event_add(world,
+              (struct world_event){.at = world->now + takes, .files = op, .store = store});
 }
 
 static void commands_carry(struct world *world)

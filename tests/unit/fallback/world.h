@@ -36,6 +36,9 @@ struct world {
     bool confirms_fail;
     int64_t claim_takes; /* milliseconds */
     bool looks_fail;     /* for what others have finished */
+    bool reads_fail;     /* of the backlog */
+    int64_t marked;      /* users that nothing is left of */
+    size_t live_users;   /* rows that each claim leaves out for their live users */
     int64_t looks;
 
     /* The provider. Its answer is `answer` for each key, unless one of its own is set. */
@@ -44,6 +47,7 @@ struct world {
     const char *odd_key; /* is answered with odd_answer */
     struct files_answer odd_answer;
     int64_t provider_takes;
+    int64_t older_takes; /* of the second store; 0: as long */
     bool address_changes;
     int64_t deletes_sent, checks_sent;
     int64_t largest_page, deadline_margin_least;
