@@ -258,12 +258,11 @@ struct word {
     const char *start, *end;
 };
 
-/* Splits at blanks; returns how many words there are, of which the first `size` are kept. */
+/* Splits at blanks, none of them in front; returns how many words there are, of which the first
+ * `size` are kept. */
 static size_t words_split(const char *text, struct word *ret_words, size_t size)
 {
     size_t count = 0;
-    while (is_blank(*text))
-        text++;
     while (*text) {
         const char *start = text;
         while (*text && !is_blank(*text))

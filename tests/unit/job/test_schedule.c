@@ -229,6 +229,56 @@ static void schedule__refuses_with_column_and_field(void **state)
     }
 }
 
+static void schedule__refuses_words_that_are_too_long(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *front, *behind, *fault;
+    } rows[] = {{"TZ=", " @daily", "the name of the time zone is too long"},
+                {"@every ", "s", "the duration is too long"}};
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        char text[SCHEDULE_TEXT_SIZE], word[80];
+        struct schedule schedule;
+        struct error error = {0};
+        memset(word, '1', sizeof word - 1);
+        word[sizeof word - 1] = '\0';
+        snprintf(text, sizeof text, "%s%s%s", rows[i].front, word, rows[i].behind);
+        assert_int_equal(schedule_parse(text, &schedule, &error), -1);
+        assert_int_equal(error.class, ERROR_USAGE);
+        assert_non_null(strstr(error.text, rows[i].fault));
+    }
+    /* One byte less than is too much for a name. */
+    char text[SCHEDULE_TEXT_SIZE], name[ZONE_NAME_SIZE];
+    memset(name, 'A', sizeof name - 1);
+    name[sizeof name - 1] = '\0';
+    snprintf(text, sizeof text, "TZ=%s @daily", name);
+    assert_string_equal(parse(text).zone, name);
+}
+
+static void schedule__knows_no_other_nickname(void **state)
+{
+    (void)state;
+    static const char *const names[] = {"@", "@minute", "@dailys", "@eve 1s", "@rebooo1"};
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        struct schedule schedule;
+        struct error error = {0};
+        assert_int_equal(schedule_parse(names[i], &schedule, &error), -1);
+    }
+}
+
+static void schedule__refuses_names_that_are_none_of_the_field(void **state)
+{
+    (void)state;
+    static const char *const texts[] = {"* * * xxx *", "* * jan * *", "* * * janu *",
+                                        "* * * * averyverylongnameofaday"};
+    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
+        struct schedule schedule;
+        struct error error = {0};
+        assert_int_equal(schedule_parse(texts[i], &schedule, &error), -1);
+        assert_non_null(strstr(error.text, "is not a name of this field"));
+    }
+}
+
 static void schedule__refuses_what_is_too_long(void **state)
 {
     (void)state;
@@ -255,6 +305,9 @@ int main(void)
         cmocka_unit_test(schedule__reads_nicknames),
         cmocka_unit_test(schedule__reads_a_zone_in_front),
         cmocka_unit_test(schedule__refuses_with_column_and_field),
+        cmocka_unit_test(schedule__refuses_words_that_are_too_long),
+        cmocka_unit_test(schedule__knows_no_other_nickname),
+        cmocka_unit_test(schedule__refuses_names_that_are_none_of_the_field),
         cmocka_unit_test(schedule__refuses_what_is_too_long),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

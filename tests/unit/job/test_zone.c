@@ -209,12 +209,41 @@ static void zone_rule__refuses_what_is_no_rule(void **state)
                                         "CET-1CEST,0/168,1",
                                         "CET-1CEST,M3.5.0,M10.5.0x",
                                         "CET-1:60",
+                                        "CET-1!",
+                                        "CET-1CEST-,M3.5.0,M10.5.0",
+                                        "CET-1CEST,M3;5.0,M10.5.0",
+                                        "CET-1CEST,M3.5;0,M10.5.0",
+                                        "CET-1CEST,Mx,M10.5.0",
                                         "CET-1CEST,M3.5.0;M10.5.0"};
     for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
         struct zone_rule rule;
         if (zone_rule_parse(texts[i], &rule) == 0)
             fail_msg("\"%s\" was taken", texts[i]);
     }
+}
+
+static void zone_rule__reads_every_form_of_a_time(void **state)
+{
+    (void)state;
+    struct zone_rule rule;
+    assert_int_equal(zone_rule_parse("<+0130>-1:30:15<-05>+5,J60/+2,J300/-1:00:01", &rule), 0);
+    assert_int_equal(rule.standard, 5415);
+    assert_int_equal(rule.summer, -5 * 3600);
+    assert_int_equal(rule.begin.time, 2 * 3600);
+    assert_int_equal(rule.end.time, -3601);
+    /* J60 is the first of March, in leap years too. */
+    assert_int_equal(zone_rule_offset_at(&rule, INT64_C(1709251200) + 7200 - 5416), 5415);
+    assert_int_equal(zone_rule_offset_at(&rule, INT64_C(1709251200) + 7200 - 5415), -5 * 3600);
+}
+
+/* Only the name changes: there is nothing to wait for. */
+static void zone_rule__a_summer_of_the_same_time_changes_nothing(void **state)
+{
+    (void)state;
+    struct zone_rule rule;
+    assert_int_equal(zone_rule_parse("AAA0BBB0,M3.5.0,M10.5.0", &rule), 0);
+    assert_int_equal(zone_rule_offset_at(&rule, 1700000000), 0);
+    assert_int_equal(zone_rule_change_after(&rule, 1700000000), INT64_MAX);
 }
 
 /* RFC 8536, section 3.3.1: summer time for ever, which the library understands as well. */
@@ -237,6 +266,8 @@ int main(void)
         cmocka_unit_test(zone__refuses_names_that_leave_the_database),
         cmocka_unit_test(zone__survives_damaged_files),
         cmocka_unit_test(zone_rule__refuses_what_is_no_rule),
+        cmocka_unit_test(zone_rule__reads_every_form_of_a_time),
+        cmocka_unit_test(zone_rule__a_summer_of_the_same_time_changes_nothing),
         cmocka_unit_test(zone_rule__summer_may_last_all_year),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
