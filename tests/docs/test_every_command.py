@@ -1,0 +1,14 @@
+"""No document shows a command that no test has run."""
+import pytest
+from blocks import RUN, blocks, documents
+
+# How the tree is built and tested: the suites themselves are that.
+OF_DEVELOPERS = ("CONTRIBUTING.md",)
+
+
+@pytest.mark.last
+@pytest.mark.complete
+def test_every_command_was_run():
+    left = [f"{document}: {text}" for document in documents() if document not in OF_DEVELOPERS
+            for text in blocks(document) if text not in RUN]
+    assert not left, "no test runs\n" + "\n".join(left)
