@@ -32,6 +32,7 @@ LOCAL_FAULTS = "delete:fail=0.25,delete:lost=0.1,put:fail=0.15,put:lost=0.15"
 
 class Worker:
     """A client with users of its own, who writes down what it was told."""
+    patience = 20
 
     def __init__(self, users, seed, takes_forms):
         self.users, self.random = users, random.Random(seed)
@@ -46,7 +47,9 @@ class Worker:
         try:
             return self.client.call(method, path, body, headers)
         except NO_ANSWER:
+            # Started again, it listens elsewhere.
             self.client.close()
+            self.client = self.users.client(timeout=self.patience)
             return None
 
     def image(self):
@@ -106,7 +109,7 @@ class Worker:
         act(self.random.choice(self.mine))
 
     def run(self, until):
-        self.client = self.users.client(timeout=20)
+        self.client = self.users.client(timeout=self.patience)
         while not until.is_set():
             self.act()
         self.client.close()
@@ -119,6 +122,7 @@ def sweep_on_and_on(users, until):
             client.delete("/api/users/fallback?limit=20&timeout=1s")
         except NO_ANSWER:
             client.close()
+            client = users.private_client(timeout=20)
         until.wait(0.02)
     client.close()
 

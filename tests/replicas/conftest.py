@@ -1,3 +1,4 @@
+import itertools
 import os
 import pathlib
 import sys
@@ -8,9 +9,14 @@ sys.path[:0] = [str(pathlib.Path(__file__).resolve().parents[1] / folder)
                 for folder in ("", "blackbox")]
 
 from support.fixtures import *  # noqa: E402,F401,F403
+from support import network  # noqa: E402
 from support.rabbitmq import Broker  # noqa: E402
+from support.standby import Pair, PairDatabase  # noqa: E402
+from stage import Stage  # noqa: E402
 
 import pytest  # noqa: E402
+
+NUMBERS = itertools.count(1)
 
 
 @pytest.fixture(scope="session")
@@ -27,6 +33,44 @@ def broker(open_folder):
     made = Broker(open_folder / "rabbitmq")
     yield made
     made.remove()
+
+
+@pytest.fixture(scope="module")
+def pair(open_folder):
+    """A primary and a standby; whoever kills one brings it back."""
+    folder = open_folder / f"pair{next(NUMBERS)}"
+    made = Pair(folder)
+    yield made
+    made.remove()
+
+
+@pytest.fixture
+def database(pair):
+    """A new database on the pair."""
+    return PairDatabase(pair, f"users{next(NUMBERS)}")
+
+
+@pytest.fixture
+def net():
+    """A network of the test's own, which the test is in."""
+    with network.build() as made:
+        yield made
+
+
+@pytest.fixture
+def stage(net, open_folder, service):
+    """Sets up so many replicas and all that they need, each on a node of `net`."""
+    made = []
+
+    def make(count, **options):
+        made.append(Stage(net, open_folder, service, count, **options))
+        return made[-1]
+
+    yield make
+    for one in made:
+        for replica in one.replicas:
+            replica.end()
+        one.remove()
 
 
 @pytest.fixture

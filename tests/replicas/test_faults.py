@@ -1,99 +1,212 @@
 """
-The server that all replicas share crashes, stops and hangs, and replicas are killed and paused past
-their leases, again and again; nobody restarts what was not killed, and nothing is lost.
+Everything that replicas need dies, hangs and is cut off from them, and so do they, again and again;
+nobody restarts what was not killed, and nothing is lost.
 
-FAULTS sets how many there are (40), SEED repeats a run's decisions.
+FAULTS sets how many faults there are (40), SEED repeats a run's decisions.
 """
+import itertools
 import os
 import random
 import signal
 import threading
 import time
 
-import pytest
-
 from checker import S3Store, check_service
-from support import postgres, service as services
+from stage import spread
+from support.client import NO_ANSWER
 from test_kills import FAULTS as ANSWERS, Worker, sweep_on_and_on
 
 EVENTS = int(os.environ.get("FAULTS", "40"))
 SEED = int(os.environ.get("SEED", str(random.SystemRandom().randrange(1 << 32))))
 LEASE = 3
+# A long run has cuts that last longer than connections do.
+CUTS = [0.2, 0.5, 1, 1.5] + ([6, 14] if EVENTS >= 200 else [])
+# 69: not healthy, 70: no progress, 75: out of time. Nothing else can be the network's doing.
+JOB_ENDS = (0, 69, 70, 75)
 
 
-@pytest.fixture
-def server(open_folder, monkeypatch):
-    """A PostgreSQL of this test's own, that may be killed."""
-    made = postgres.Server(open_folder / "faults")
-    monkeypatch.setattr(services, "SERVER", made.address())
-    yield made
-    made.remove()
+def crash_server(stage, *_):
+    stage.pair.primary.stop(signal.SIGQUIT)
+    stage.pair.primary.start()
 
 
-def crash(server, _):
-    server.stop(signal.SIGQUIT)
-    server.start()
+def stop_server(stage, *_):
+    stage.pair.primary.stop(signal.SIGINT)
+    stage.pair.primary.start()
 
 
-def stop(server, _):
-    server.stop(signal.SIGINT)
-    server.start()
+def kill_server(stage, *_):
+    stage.pair.primary.kill()
+    stage.pair.primary.start()
 
 
-def hang(server, _):
-    server.pause()
+def hang_server(stage, *_):
+    stage.pair.primary.pause()
     time.sleep(0.5)
-    server.resume()
+    stage.pair.primary.resume()
 
 
-def kill(_, replica):
+def promote_standby(stage, *_):
+    stage.pair.promote()
+    stage.pair.rejoin()
+
+
+def kill_replica(_, replica, __):
     replica.kill()
     replica.start(wait=False)
 
 
-def pause(_, replica):
+def pause_replica(_, replica, __):
     """Past its lease: what it had claimed is somebody else's when it comes back."""
     replica.process.pause()
     time.sleep(LEASE + 0.5)
     replica.process.resume()
 
 
-HAPPENINGS = {crash: 3, stop: 2, hang: 3, kill: 4, pause: 1}
+def kill_broker(stage, *_):
+    stage.broker.kill()
+    stage.broker.start(wait=False)
 
 
-def test_nothing_is_lost_by_what_happens_to_servers(server, replicas, s3d, tmp_path, capsys):
-    chance = random.Random(SEED)
-    three = replicas({}, {}, {}, files=s3d.url(), environment=s3d.environment, queue="postgres",
-                     lease=f"{LEASE}s", upload_guard="5s", second_look="5s", delete_wait="1s",
-                     log_level="warning")
-    until = threading.Event()
-    workers = [Worker(one, chance.random(), True) for one in three]
-    s3d.fault(*(f"{rule},seed={chance.randrange(1 << 30)}" for rule in ANSWERS))
-    threads = [threading.Thread(target=worker.run, args=(until,)) for worker in workers]
-    threads += [threading.Thread(target=sweep_on_and_on, args=(one, until)) for one in three[:2]]
-    for thread in threads:
-        thread.start()
-    try:
-        for _ in range(EVENTS):
-            time.sleep(chance.uniform(0.05, 0.5))
-            (happens,) = chance.choices(list(HAPPENINGS), HAPPENINGS.values())
-            happens(server, chance.choice(three))
-    finally:
-        until.set()
-        for thread in threads:
+def hang_broker(stage, *_):
+    stage.broker.signal(signal.SIGSTOP)
+    time.sleep(0.5)
+    stage.broker.signal(signal.SIGCONT)
+
+
+def cut(stage, one, other, chance):
+    stage.net.cut(one, other)
+    time.sleep(chance.choice(CUTS))
+    stage.net.mend()
+
+
+def cut_from_server(stage, replica, chance):
+    cut(stage, replica.node, stage.pair.primary.node, chance)
+
+
+def cut_from_broker(stage, replica, chance):
+    cut(stage, replica.node, stage.broker.node, chance)
+
+
+def cut_from_store(stage, replica, chance):
+    cut(stage, replica.node, stage.store_node, chance)
+
+
+def cut_from_job(stage, replica, chance):
+    cut(stage, stage.job_node, replica.node, chance)
+
+
+def lose_answers(stage, replica, _):
+    """What the server was asked it does, COMMIT too; no answer comes back, and none will."""
+    stage.net.silence(replica.node, stage.pair.primary.node)
+    time.sleep(0.2)
+    stage.pair.primary.sql("SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE "
+                           "backend_type = 'client backend' AND pid <> pg_backend_pid()")
+    stage.net.mend()
+
+
+HAPPENINGS = {crash_server: 3, stop_server: 2, kill_server: 3, hang_server: 3, promote_standby: 2,
+              kill_replica: 4, pause_replica: 1, kill_broker: 1, hang_broker: 2,
+              cut_from_server: 4, cut_from_broker: 2, cut_from_store: 3, cut_from_job: 3,
+              lose_answers: 4}
+
+
+class Client(Worker):
+    """One that waits for every answer, and so knows what it may expect."""
+    patience = 120
+
+    def __init__(self, *arguments):
+        super().__init__(*arguments)
+        self.slowest = 0
+
+    def call(self, *arguments):
+        begun = time.monotonic()
+        answer = super().call(*arguments)
+        self.slowest = max(self.slowest, time.monotonic() - begun)
+        return answer
+
+
+def run_jobs(stage, until, ends):
+    """The job, at one replica after the other."""
+    for one in itertools.cycle(stage.replicas):
+        if until.is_set():
+            return
+        ends.append(stage.run_job(one, call_timeout="8s", sweep_timeout="5s").returncode)
+        until.wait(0.2)
+
+
+class Crowd:
+    """Clients, sweeps and the job, all at once, until it ends."""
+
+    def __init__(self, stage, chance):
+        self.until, self.job_ends = threading.Event(), []
+        self.clients = [Client(one, chance.random(), True) for one in stage.replicas]
+        self.threads = [threading.Thread(target=client.run, args=(self.until,))
+                        for client in self.clients]
+        self.threads += [threading.Thread(target=sweep_on_and_on, args=(one, self.until))
+                         for one in stage.replicas[:2]]
+        self.threads.append(threading.Thread(target=run_jobs,
+                                             args=(stage, self.until, self.job_ends)))
+
+    def __enter__(self):
+        for thread in self.threads:
+            thread.start()
+        return self
+
+    def __exit__(self, *_):
+        self.until.set()
+        for thread in self.threads:
             thread.join()
-    s3d.clear()
-    three[0].wait_for(lambda: all(one.public.get("/api/ready").status == 200 for one in three), 60,
-                      "all replicas to recover by themselves", 0.5)
-    three[0].private.post("/api/deletions/retry", {"state": "blocked"})
-    three[0].wait_for(lambda: three[0].backlog() == (0, 0), 120, "everything to be finished", 0.5)
-    for one in three:
+
+    def log(self):
+        return [entry for client in self.clients for entry in client.log]
+
+    def wrong(self):
+        """While a server is away even a read is answered 503."""
+        return [line for client in self.clients for line in client.wrong
+                if not line.startswith("<503")]
+
+
+def is_well(one):
+    """It reads, and it writes; one that was just started may not listen yet."""
+    assert one.process.is_running(), one.process.complaint()
+    try:
+        return (one.public.get("/api/ready").status == 200
+                and one.private.delete("/api/users/fallback?limit=1").status == 200)
+    except NO_ANSWER:
+        return False
+
+
+def recover(stage):
+    """By themselves: nobody starts anything, and nobody waits for more than a while."""
+    first = stage.replicas[0]
+    stage.broker.wait_until_up()
+    for one in stage.replicas:
+        one.wait_for(lambda one=one: is_well(one), 120, "a replica to recover", 0.2)
+    first.private.post("/api/deletions/retry", {"state": "blocked"})
+    first.wait_for(lambda: first.backlog() == (0, 0), 120, "everything to be finished", 0.2)
+    for one in stage.replicas:
+        assert stage.run_job(one).returncode == 0
         one.stop()
-    log = [entry for worker in workers for entry in worker.log]
-    found = check_service(three[0].copy_of_database(tmp_path / "copy"), S3Store(s3d), log=log,
-                          quiescent=True)
-    # While the server is away even a read is answered 503.
-    found += [line for worker in workers for line in worker.wrong if not line.startswith("<503")]
+
+
+def test_nothing_is_lost_by_what_happens_to_servers(stage, tmp_path, capsys):
+    chance = random.Random(SEED)
+    all_of_it = stage(3, lease=f"{LEASE}s", upload_guard="5s", second_look="5s", delete_wait="1s",
+                      log_level="warning")
+    all_of_it.store.fault(*(f"{rule},seed={chance.randrange(1 << 30)}" for rule in ANSWERS))
+    with Crowd(all_of_it, chance) as crowd:
+        for happens in spread(HAPPENINGS, EVENTS, SEED):
+            time.sleep(chance.uniform(0.05, 0.4))
+            happens(all_of_it, chance.choice(all_of_it.replicas), chance)
+    all_of_it.store.clear()
+    recover(all_of_it)
+    log = crowd.log()
+    found = check_service(all_of_it.replicas[0].copy_of_database(tmp_path / "copy"),
+                          S3Store(all_of_it.store), log=log, quiescent=True) + crowd.wrong()
     assert not found, f"SEED={SEED}:\n" + "\n".join(found)
+    assert set(crowd.job_ends) <= set(JOB_ENDS), f"SEED={SEED}: {sorted(set(crowd.job_ends))}"
     with capsys.disabled():
-        print(f"\n{EVENTS} faults, {len(log)} calls, SEED={SEED}")
+        slowest = max(client.slowest for client in crowd.clients)
+        print(f"\n{EVENTS} faults over {all_of_it.net.kind}, {len(log)} calls, "
+              f"{len(crowd.job_ends)} jobs, slowest answer {slowest:.1f} s, SEED={SEED}")

@@ -15,20 +15,26 @@
 
 struct settings {
     int64_t port, threads;
-    const char *port_file, *access_key, *log;
+    const char *host, *port_file, *access_key, *log;
     struct option_texts buckets, faults;
 };
 
 #define AT(member) offsetof(struct settings, member)
 
 static const struct option options[] = {
+    {.name = "host",
+     .type = OPTION_TEXT,
+     .offset = AT(host),
+     .value = "ADDRESS",
+     .preset = "127.0.0.1",
+     .prose = "The IPv4 address to listen on."},
     {.name = "port",
      .type = OPTION_INTEGER,
      .offset = AT(port),
      .value = "PORT",
      .preset = "0",
      .most = 65535,
-     .prose = "Where to listen on 127.0.0.1; 0 picks a free port."},
+     .prose = "Where to listen; 0 picks a free port."},
     {.name = "port-file",
      .type = OPTION_TEXT,
      .offset = AT(port_file),
@@ -130,7 +136,7 @@ static int serve(struct server *server, const struct settings *settings, struct 
     sigaddset(&ends, SIGTERM);
     sigaddset(&ends, SIGINT);
     pthread_sigmask(SIG_BLOCK, &ends, NULL);
-    if (server_open(server, &port, threads, error) < 0)
+    if (server_open(server, settings->host, &port, threads, error) < 0)
         return -1;
     int failed = port_announce(port, settings->port_file, error);
     int signal = 0;

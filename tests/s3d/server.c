@@ -411,11 +411,12 @@ static void completed(void *data, struct MHD_Connection *connection, void **stat
     *state = NULL;
 }
 
-int server_open(struct server *server, uint16_t *port, unsigned threads, struct error *error)
+int server_open(struct server *server, const char *host, uint16_t *port, unsigned threads,
+                struct error *error)
 {
-    struct sockaddr_in address = {.sin_family = AF_INET,
-                                  .sin_port = htons(*port),
-                                  .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons(*port)};
+    if (inet_pton(AF_INET, host, &address.sin_addr) != 1)
+        return error_set(error, ERROR_USAGE, "--host: %s is no IPv4 address", host);
     server->room = room_create();
     if (!server->room)
         return error_set(error, ERROR_NO_MEMORY, "no thread for waiting requests");
@@ -431,7 +432,7 @@ int server_open(struct server *server, uint16_t *port, unsigned threads, struct 
     if (!info) {
         int code = errno;
         server_close(server);
-        return error_set_errno(error, ERROR_UNAVAILABLE, code, "cannot listen on 127.0.0.1:%u",
+        return error_set_errno(error, ERROR_UNAVAILABLE, code, "cannot listen on %s:%u", host,
                                *port);
     }
     *port = info->port;

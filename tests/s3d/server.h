@@ -27,8 +27,9 @@ struct server {
     struct MHD_Daemon *daemon;
 };
 
-/* Listens on 127.0.0.1; `*port` 0 picks a port and stores it. */
-int server_open(struct server *server, uint16_t *port, unsigned threads, struct error *error);
+/* Listens on `host`, an IPv4 address; `*port` 0 picks a port and stores it. */
+int server_open(struct server *server, const char *host, uint16_t *port, unsigned threads,
+                struct error *error);
 
 /* Ends every request and stops. The store, faults and log stay the caller's. */
 void server_close(struct server *server);

@@ -54,13 +54,13 @@ class Client:
     use one client per thread.
     """
 
-    def __init__(self, port, token=None, timeout=30):
-        self.port, self.token, self.timeout = port, token, timeout
+    def __init__(self, port, token=None, timeout=30, host="127.0.0.1"):
+        self.port, self.token, self.timeout, self.host = port, token, timeout, host
         self.connection = None
 
     def connect(self):
         if isinstance(self.port, int):
-            return http.client.HTTPConnection("127.0.0.1", self.port, timeout=self.timeout)
+            return http.client.HTTPConnection(self.host, self.port, timeout=self.timeout)
         return UnixConnection(self.port, self.timeout)
 
     def close(self):

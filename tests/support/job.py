@@ -3,19 +3,24 @@ import os
 import subprocess
 
 from . import programs
+from .network import HERE
 
 
-def run(service, *arguments, timeout=60, once=True, **changes):
-    """Runs fallback-job against a service; exit code and output. Options as for the service."""
-    options = {"health": f"http://127.0.0.1:{service.private_port}/api/health",
-               "fallback": f"http://127.0.0.1:{service.private_port}/api/users/fallback",
+def run(service, *arguments, timeout=60, once=True, node=HERE, at=None, **changes):
+    """
+    Runs fallback-job against a service; exit code and output. Options as for the service. It may
+    run on another node of a network, from which `at`, a host and a port, leads to the service.
+    """
+    url = "http://%s:%d/api" % (at or (service.node.host, service.private_port))
+    options = {"health": f"{url}/health", "fallback": f"{url}/users/fallback",
                "schedule": "* * * * *", "token_file": service.token_file, **changes}
     flags = [part for name, value in options.items() if value is not None
              for part in (f"--{name.replace('_', '-')}", str(value))]
-    return subprocess.run(
-        [programs.program("fallback-job"), "run", *flags, *(["--once"] if once else []),
-         *arguments], stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=timeout,
-        check=False)
+    with node.inside():
+        return subprocess.run(
+            [programs.program("fallback-job"), "run", *flags, *(["--once"] if once else []),
+             *arguments], stdin=subprocess.DEVNULL, capture_output=True, text=True,
+            timeout=timeout, check=False)
 
 
 def environment():

@@ -29,6 +29,7 @@ import time
 import urllib.parse
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
+from support.network import HERE  # noqa: E402
 from support.ports import free_port  # noqa: E402
 from support.programs import wait_for  # noqa: E402
 
@@ -39,7 +40,9 @@ TIMEOUT = 30
 ACCESS = """\
 host all guarded 127.0.0.1/32 scram-sha-256
 host all all     127.0.0.1/32 trust
+host all all     10.77.0.0/16 trust
 local all all                 trust
+local replication all         trust
 """
 
 # What a test waits for is the server, not the disk; the machine does not lose power in between.
@@ -51,6 +54,15 @@ def is_installed():
     return (PROGRAMS / "postgres").exists()
 
 
+def is_running(pid):
+    """Whoever was left without a parent may stay as a zombie."""
+    try:
+        state = pathlib.Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+    except OSError:
+        return False
+    return state != "Z"
+
+
 def account():
     """The user to run as: (uid, gid), or None for oneself."""
     if os.geteuid() != 0:
@@ -60,30 +72,50 @@ def account():
 
 
 class Server:
-    """A server that is up once it was made. `settings` are added to its configuration."""
+    """
+    A server that is up once it was made: with a cluster of its own, or as a standby of `primary`.
+    `settings` are added to its configuration.
+    """
 
-    def __init__(self, folder, **settings):
+    def __init__(self, folder, node=HERE, primary=None, **settings):
         self.folder = pathlib.Path(folder).resolve()
         self.data = self.folder / "data"
-        self.settings = {**SETTINGS, **settings}
+        self.node = node
+        self.settings = {**SETTINGS, "listen_addresses": node.host, **settings}
         self.folder.mkdir(parents=True, exist_ok=True)
         if account():
             os.chown(self.folder, *account())
+        self.port = free_port()
+        if primary:
+            self.follow(primary)
+            return
         self.run("initdb", "--pgdata", self.data, "--username=postgres", "--encoding=UTF8",
                  "--no-locale", "--auth=trust", "--no-sync")
         (self.data / "pg_hba.conf").write_text(ACCESS)
-        self.port = free_port()
         self.start()
         self.sql("CREATE ROLE guarded LOGIN PASSWORD 'open sesame'")
+
+    def follow(self, primary):
+        """Starts as a standby of another server, with a copy of it; whatever it held is gone."""
+        shutil.rmtree(self.data, ignore_errors=True)
+        self.run("pg_basebackup", "--pgdata", self.data, "--host", primary.folder, "--port",
+                 primary.port, "--username=postgres", "--write-recovery-conf",
+                 "--checkpoint=fast", "--no-sync")
+        self.start()
+
+    def promote(self):
+        """A standby becomes a server that takes changes."""
+        self.run("pg_ctl", "promote", "--wait", f"--timeout={TIMEOUT}", "--pgdata", self.data)
 
     def run(self, program, *arguments, check=True):
         as_user = {}
         if account():
             uid, gid = account()
             as_user = {"user": uid, "group": gid, "extra_groups": []}
-        return subprocess.run([str(PROGRAMS / program), *map(str, arguments)], check=check,
-                              stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
-                              cwd=self.folder, **as_user)
+        with self.node.inside():
+            return subprocess.run([str(PROGRAMS / program), *map(str, arguments)], check=check,
+                                  stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+                                  cwd=self.folder, **as_user)
 
     def start(self):
         """Starts it, with a new process, on the same data and port; waits until it answers."""
@@ -112,6 +144,16 @@ class Server:
                 raise RuntimeError(f"PostgreSQL did not stop in {TIMEOUT} s")
             time.sleep(0.02)
 
+    def kill(self):
+        """Ends its first process as the kernel would; the others notice, and end."""
+        everybody = [self.pid(), *self.children()]
+        os.kill(everybody[0], signal.SIGKILL)
+        wait_for(lambda: not any(map(is_running, everybody)), TIMEOUT,
+                 "PostgreSQL's processes to end")
+        # Where nobody buries zombies, their locks look as if they were held.
+        for lock in (self.data / "postmaster.pid", self.folder / f".s.PGSQL.{self.port}.lock"):
+            lock.unlink(missing_ok=True)
+
     def pause(self):
         """Stops the server and its processes where they are."""
         self.signal_all(signal.SIGSTOP)
@@ -119,14 +161,17 @@ class Server:
     def resume(self):
         self.signal_all(signal.SIGCONT)
 
-    def signal_all(self, which):
+    def children(self):
         pid = self.pid()
-        children = pathlib.Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
-        for each in (pid, *map(int, children)):
-            os.kill(each, which)
+        return list(map(int, pathlib.Path(f"/proc/{pid}/task/{pid}/children").read_text().split()))
+
+    def signal_all(self, which):
+        for each in (self.pid(), *self.children()):
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(each, which)
 
     def address(self, database="postgres", role="postgres", parameters=""):
-        return f"postgresql://{role}@127.0.0.1:{self.port}/{database}{parameters}"
+        return f"postgresql://{role}@{self.node.host}:{self.port}/{database}{parameters}"
 
     def sql(self, statement, database="postgres"):
         return psql(self.address(database), statement)

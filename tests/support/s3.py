@@ -8,6 +8,7 @@ import subprocess
 from xml.sax.saxutils import escape
 
 from . import programs
+from .network import HERE
 
 
 class Bucket:
@@ -33,9 +34,9 @@ class Bucket:
     def environment(self):
         return {"AWS_ACCESS_KEY_ID": self.access_key, "AWS_SECRET_ACCESS_KEY": self.secret}
 
-    def url(self, prefix="", bucket=None):
+    def url(self, prefix="", bucket=None, endpoint=None):
         return (f"s3://{bucket or self.bucket}/{prefix}?region={self.region}"
-                f"&endpoint={self.endpoint}&path-style=on")
+                f"&endpoint={endpoint or self.endpoint}&path-style=on")
 
     def objects(self, prefix=""):
         """Every key below `prefix` with its size, the prefix taken off."""
@@ -70,24 +71,27 @@ class StandIn(Bucket):
     credential = {"Authorization": "AWS4-HMAC-SHA256 Credential=test/20260101/us-east-1/s3/"
                                    "aws4_request, SignedHeaders=host, Signature=0"}
 
-    def __init__(self, folder, *options, bucket="bucket", port=0):
+    def __init__(self, folder, *options, bucket="bucket", port=0, node=HERE):
         port_file = folder / "s3d.port"
         port_file.unlink(missing_ok=True)
-        self.process = programs.Process(
-            [programs.program("s3d"), "--port", port, "--port-file", port_file, "--bucket",
-             bucket, *options], folder / "s3d.err", stdout=subprocess.DEVNULL)
+        self.host = node.host
+        with node.inside():
+            self.process = programs.Process(
+                [programs.program("s3d"), "--host", self.host, "--port", port, "--port-file",
+                 port_file, "--bucket", bucket, *options], folder / "s3d.err",
+                stdout=subprocess.DEVNULL)
         programs.wait_for(lambda: port_file.exists() or not self.process.is_running(),
                           what="s3d to listen")
         assert self.process.is_running(), self.process.complaint()
         self.port = int(port_file.read_text())
-        super().__init__(f"http://127.0.0.1:{self.port}", bucket)
+        super().__init__(f"http://{self.host}:{self.port}", bucket)
 
     def stop(self):
         code = self.process.stop()
         assert code == 0, self.process.complaint()
 
     def control(self, method, path, body=None):
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=20)
+        connection = http.client.HTTPConnection(self.host, self.port, timeout=20)
         try:
             connection.request(method, "/_control/" + path, body)
             answer = connection.getresponse()
@@ -111,7 +115,7 @@ class StandIn(Bucket):
 
     def request(self, method, path, body=None, headers=None, timeout=20):
         """One request on a connection of its own; raises what http.client raises."""
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=timeout)
+        connection = http.client.HTTPConnection(self.host, self.port, timeout=timeout)
         try:
             connection.request(method, f"/{self.bucket}{path}", body,
                                {**self.credential, **(headers or {})})

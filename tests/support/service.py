@@ -10,6 +10,7 @@ import subprocess
 
 from . import contract, disclosure, images, postgres, programs
 from .client import NO_ANSWER, Client
+from .network import HERE
 from .ports import free_port
 
 ANY_NAME = itertools.count(1)
@@ -29,26 +30,28 @@ def person(**changes):
 class Service:
     """
     A service with a folder of its own. Options are given as they are named on the command line,
-    with `_` for `-`; None leaves one out. Unless told otherwise: a database of its own and a local
-    folder.
+    with `_` for `-`; None leaves one out, True is for one that has no value. Unless told otherwise:
+    a database of its own and a local folder. `on` is a PostgreSQL database that is there already.
     """
 
-    def __init__(self, folder, environment=None, **options):
+    def __init__(self, folder, environment=None, on=None, **options):
         self.folder = pathlib.Path(folder)
         self.folder.mkdir(parents=True, exist_ok=True)
-        self.database = postgres.Database(SERVER) if SERVER else self.folder / "users.db"
+        self.database = on or (postgres.Database(SERVER) if SERVER else self.folder / "users.db")
+        self.has_server = isinstance(self.database, postgres.Database)
         self.files = self.folder / "files"
         self.errors = self.folder / "stderr"
         self.token = secrets.token_urlsafe(24)
         self.prefix = []  # a command that runs it, such as prlimit
+        self.node = HERE  # the machine that it runs on
         self.token_file = self.folder / "token"
         self.write_token_file()
         self.environment = environment or {}
         disclosure.note_secret(self.token)
         disclosure.note_environment(self.environment)
         disclosure.note_address(options.get("database", ""))
-        self.options = {"database": self.database.address if SERVER else f"sqlite:{self.database}",
-                        "token_file": self.token_file}
+        database = self.database.address if self.has_server else f"sqlite:{self.database}"
+        self.options = {"database": database, "token_file": self.token_file}
         if "files" not in options:
             self.files.mkdir(exist_ok=True)
             options["files"] = f"file://{self.files}"
@@ -62,7 +65,7 @@ class Service:
     def arguments(self, **changes):
         merged = {**self.options, **changes}
         return [part for name, value in merged.items() if value is not None
-                for part in (f"--{name.replace('_', '-')}", str(value))]
+                for part in (f"--{name.replace('_', '-')}", str(value))[:1 if value is True else 2]]
 
     def child_environment(self):
         kept = {name: value for name, value in os.environ.items()
@@ -88,13 +91,13 @@ class Service:
         self.port, self.private_port = free_port(), free_port()
         contract.serve(self.port, "public")
         contract.serve(self.private_port, "private")
-        self.process = programs.Process(
-            [*self.prefix, programs.program("users-service"),
-             *self.arguments(listen=f"127.0.0.1:{self.port}",
-                             private_listen=f"127.0.0.1:{self.private_port}")],
-            self.errors, self.child_environment())
-        self.public = Client(self.port)
-        self.private = Client(self.private_port, self.token)
+        with self.node.inside():
+            self.process = programs.Process(
+                [*self.prefix, programs.program("users-service"),
+                 *self.arguments(listen=f"{self.node.host}:{self.port}",
+                                 private_listen=f"{self.node.host}:{self.private_port}")],
+                self.errors, self.child_environment())
+        self.public, self.private = self.client(), self.private_client()
         if wait:
             self.wait_until_alive()
         return self
@@ -118,10 +121,10 @@ class Service:
 
     def client(self, **options):
         """One more client of the public listener, for a thread of its own."""
-        return Client(self.port, **options)
+        return Client(self.port, host=self.node.host, **options)
 
     def private_client(self, **options):
-        return Client(self.private_port, self.token, **options)
+        return Client(self.private_port, self.token, host=self.node.host, **options)
 
     def close_clients(self):
         self.public.close()
@@ -218,7 +221,7 @@ class Service:
         folder = pathlib.Path(folder)
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir(parents=True)
-        if SERVER:
+        if self.has_server:
             return self.database.copy(folder)
         for path in self.folder.glob(self.database.name + "*"):
             if not path.name.endswith("-shm"):
@@ -227,7 +230,7 @@ class Service:
 
     def rows(self, query):
         """What a shell would read, while it runs or when it is stopped."""
-        if SERVER:
+        if self.has_server:
             return self.database.rows(query)
         with contextlib.closing(sqlite3.connect(self.database)) as shell:
             return shell.execute(query).fetchall()
