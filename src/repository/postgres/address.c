@@ -64,6 +64,24 @@ static int prepared_take(struct address *address, struct error *error)
     return 0;
 }
 
+/* A standby is no use to anybody who writes. */
+static int attributes_check(const PQconninfoOption *options, struct error *error)
+{
+    static const char *const wrong[] = {"standby", "read-only", "prefer-standby"};
+    for (; options->keyword; options++) {
+        if (!options->val || strcmp(options->keyword, "target_session_attrs") != 0)
+            continue;
+        for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
+            if (strcmp(options->val, wrong[i]) == 0)
+                return error_set(error, ERROR_CONFIG,
+                                 "target_session_attrs=%s in the database's address: it must "
+                                 "lead to the server that takes changes (read-write)",
+                                 wrong[i]);
+        }
+    }
+    return 0;
+}
+
 int address_parse(const char *text, struct address *ret_address, struct error *error)
 {
     struct address address = {.url = strdup(text), .prepares = true};
@@ -83,9 +101,13 @@ int address_parse(const char *text, struct address *ret_address, struct error *e
         address_deinit(&address);
         return -1;
     }
+    int failed = attributes_check(parsed, error);
     PQconninfoFree(parsed);
-    *ret_address = address;
-    return 0;
+    if (failed < 0)
+        address_deinit(&address);
+    else
+        *ret_address = address;
+    return failed;
 }
 
 void address_deinit(struct address *address)
@@ -138,6 +160,27 @@ static PostgresPollingStatusType handle_poll(PGconn *handle)
 /* SQLSTATEs that no waiting heals: authorization, no such database, no right to connect. */
 static const char *const refusals[] = {"28000", "28P01", "3D000", "42501"};
 
+/* Nor these of libpq's own, which have no code: its files, and a server that is not trusted. */
+static const char *const distrusts[] = {"certificate verify failed", "does not match host name",
+                                        "certificate file \"", "private key file \"",
+                                        "server does not support SSL"};
+
+static bool is_refusal(PGconn *handle)
+{
+    const char *words = PQerrorMessage(handle);
+    for (size_t i = 0; i < sizeof refusals / sizeof *refusals; i++) {
+        char code[16];
+        snprintf(code, sizeof code, " %s: ", refusals[i]);
+        if (strstr(words, code))
+            return true;
+    }
+    for (size_t i = 0; i < sizeof distrusts / sizeof *distrusts; i++) {
+        if (strstr(words, distrusts[i]))
+            return true;
+    }
+    return PQconnectionNeedsPassword(handle);
+}
+
 bool address_is_refused(const struct address *address, struct error *error)
 {
     const char *values[8];
@@ -147,17 +190,10 @@ bool address_is_refused(const struct address *address, struct error *error)
         return false;
     /* The only way to a code: with this, the message of a failed connection holds it. */
     PQsetErrorVerbosity(handle, PQERRORS_VERBOSE);
-    bool failed = handle_poll(handle) == PGRES_POLLING_FAILED;
-    const char *words = PQerrorMessage(handle);
-    bool refused = failed && PQconnectionNeedsPassword(handle);
-    for (size_t i = 0; failed && i < sizeof refusals / sizeof *refusals; i++) {
-        char code[16];
-        snprintf(code, sizeof code, " %s: ", refusals[i]);
-        refused = refused || strstr(words, code);
-    }
+    bool refused = handle_poll(handle) == PGRES_POLLING_FAILED && is_refusal(handle);
     if (refused) {
         char line[ERROR_TEXT_SIZE];
-        address_copy_words(line, sizeof line, words);
+        address_copy_words(line, sizeof line, PQerrorMessage(handle));
         error_set(error, ERROR_CONFIG, "the database refuses: %s", line);
     }
     PQfinish(handle);

@@ -17,7 +17,7 @@ struct address {
     bool prepares;
 };
 
-/* ERROR_USAGE: not understood. */
+/* ERROR_USAGE: not understood; ERROR_CONFIG: it asks for a standby. */
 int address_parse(const char *text, struct address *ret_address, struct error *error);
 void address_deinit(struct address *address);
 
@@ -26,7 +26,8 @@ int address_connect(const struct address *address, PGconn **ret_handle, struct e
 
 /*
  * Asks once more why no connection came about. True, with the reason: the server answers, and
- * refuses for good (a wrong password, no such database).
+ * refuses for good (a wrong password, no such database), or is not to be trusted by what the
+ * address says of TLS.
  */
 bool address_is_refused(const struct address *address, struct error *error);
 
