@@ -4,12 +4,11 @@ import time
 
 import pytest
 
+from latency import deletes, report
 from support import job, postgres, service as services
 from support.pgbouncer import Pooler
 
 QUEUES = ["postgres", "rabbitmq", "rabbitmq over TLS"]
-# Far over what a wake takes, far under the minute after which a worker looks by itself.
-SOON = 15
 API, WORKER = {"role": "api"}, {"role": "worker"}
 
 
@@ -19,27 +18,23 @@ def url_of(queue, request):
     return request.getfixturevalue("broker").url(tls="TLS" in queue)
 
 
-def deletes(api, count):
-    """Deletes new users with avatars; how long each took from its commit until it was done."""
-    took = []
-    for user in [api.create_with_avatar() for _ in range(count)]:
-        begun = time.monotonic()
-        assert api.delete(user["id"]).status == 202
-        api.wait_for(lambda: api.erased(user["id"]), SOON, "a worker elsewhere", 0.001)
-        took.append(time.monotonic() - begun)
-    return sorted(took)
-
-
 @pytest.mark.parametrize("queue", QUEUES)
 def test_a_worker_hears_of_what_an_api_replica_commits(replicas, request, agrees, queue, capsys):
     api, worker = replicas(API, WORKER, queue=url_of(queue, request), inline="off")
     deletes(api, 3)
-    took = deletes(api, 40)
+    took = report(deletes(api, 40))
     with capsys.disabled():
-        print(f"\n{queue}: from commit to done elsewhere p50 {1000 * took[20]:.0f} ms, "
-              f"p99 {1000 * took[-1]:.0f} ms")
+        print(f"\n{queue}: from commit to done elsewhere {took}")
     worker.stop()
     agrees(api)
+
+
+def test_in_one_process_the_worker_hears_without_a_queue(replicas, agrees, capsys):
+    (one,) = replicas({}, inline="off")
+    took = report(deletes(one, 40))
+    with capsys.disabled():
+        print(f"\nin process: from commit to done {took}")
+    agrees(one)
 
 
 @pytest.mark.parametrize("queue", QUEUES)
