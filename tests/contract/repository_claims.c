@@ -1,7 +1,9 @@
 /* Who may take which row, and when: R4, R5, R6, R13, D6. */
+#include "base/clock.h"
 #include "contract/repository_support.h"
 
 #include <string.h>
+#include <unistd.h>
 
 /* Every way to claim the one row of `key`, as generous as it can be. */
 static const struct claim *claim_by(enum claim_kind kind, const char *const *key)
@@ -144,6 +146,41 @@ static void claim_due__takes_what_is_due_in_order_of_its_time(void **state)
     taken = claim((struct claim){.kind = CLAIM_DUE});
     assert_int_equal(taken->claimed.count, 1);
     assert_true(claim_has(taken, "k/a"));
+}
+
+/* A claim goes on where the one before ended; what came due behind it is not forgotten. */
+static void
+claim_due__finds_what_comes_due_behind_the_last_claim_when_little_is_left(void **state)
+{
+    (void)state;
+    static const int64_t ahead[] = {-3000, -2000, -1000};
+    rows_leave("pending", ahead, COUNT_OF(ahead));
+    assert_true(claim_has(claim((struct claim){.kind = CLAIM_DUE, .limit = 2}), "k/b"));
+    deletion_leave(ADA, "k/old");
+    const struct claim *taken = claim((struct claim){.kind = CLAIM_DUE, .limit = 100});
+    assert_int_equal(taken->claimed.count, 2);
+    assert_true(claim_has(taken, "k/old") && claim_has(taken, "k/c"));
+}
+
+static void
+claim_due__finds_what_comes_due_behind_the_last_claim_while_there_is_much(void **state)
+{
+    (void)state;
+    static const int64_t ahead[] = {-3000, -2000};
+    rows_leave("pending", ahead, COUNT_OF(ahead));
+    assert_true(claim_has(claim((struct claim){.kind = CLAIM_DUE, .limit = 1}), "k/a"));
+    deletion_leave(ADA, "k/old");
+    /* A full claim each time, of a row that is due again at once. */
+    int64_t patience = clock_boot_ms() + 60000;
+    bool found = false;
+    while (!found && clock_boot_ms() < patience) {
+        const struct claim *taken = claim((struct claim){.kind = CLAIM_DUE, .limit = 1});
+        assert_int_equal(taken->claimed.count, 1);
+        found = claim_has(taken, "k/old");
+        sql("UPDATE deletions SET leased_until = 0 WHERE key = 'k/b'");
+        usleep(10000);
+    }
+    assert_true(found);
 }
 
 static void claim_due__pulls_pending_rows_forward_up_to_its_horizon(void **state)
@@ -327,6 +364,8 @@ int main(void)
         CONTRACT(claim__raises_the_token_every_time_and_nothing_resets_it),
         CONTRACT(claim__gives_out_the_whole_row),
         CONTRACT(claim_due__takes_what_is_due_in_order_of_its_time),
+        CONTRACT(claim_due__finds_what_comes_due_behind_the_last_claim_when_little_is_left),
+        CONTRACT(claim_due__finds_what_comes_due_behind_the_last_claim_while_there_is_much),
         CONTRACT(claim_due__pulls_pending_rows_forward_up_to_its_horizon),
         CONTRACT(claim_due__tries_blocked_rows_when_they_come_due_and_not_before),
         CONTRACT(claim_due__says_when_nothing_waits),

@@ -199,6 +199,44 @@ static void user__goes_with_the_last_of_its_deletions(void **state)
     assert_int_equal(erasure_get(ADA).state, ERASURE_DELETED);
 }
 
+/* R3: the row of the one that the user points at is finished first. */
+static void user__stays_while_an_older_avatar_is_left(void **state)
+{
+    (void)state;
+    user_add_with_avatar(ADA, "avatars/1");
+    avatar_give(ADA, "avatars/2");
+    mark(ADA);
+    assert_false(finish("avatars/2").user_gone);
+    assert_int_equal(sql_number("SELECT count(*) FROM users WHERE avatar_key IS NULL"), 1);
+    assert_int_equal(sql_number("SELECT count(*) FROM user_receipts"), 0);
+    assert_true(finish("avatars/1").user_gone);
+    assert_int_equal(sql_number("SELECT count(*) FROM users"), 0);
+}
+
+static void user__has_a_receipt_that_says_when_it_was_asked_for(void **state)
+{
+    (void)state;
+    user_add_with_avatar(ADA, "avatars/1");
+    mark(ADA);
+    sql("UPDATE users SET deletion_requested_at = 4711");
+    assert_true(finish("avatars/1").user_gone);
+    assert_int_equal(erasure_get(ADA).requested_at, 4711);
+}
+
+/* A row that somebody wrote by hand may say that it is another's. */
+static void pointer__goes_with_its_object_whoever_the_row_is_said_to_belong_to(void **state)
+{
+    (void)state;
+    user_add_with_avatar(ADA, "avatars/1");
+    user_add(BOB);
+    mark(ADA);
+    sql("UPDATE users SET avatar_should_be_deleted = %s WHERE id = '" BOB "'",
+        database_is_shared() ? "true" : "1");
+    sql("UPDATE deletions SET user_id = '" BOB "' WHERE key = 'avatars/1'");
+    assert_true(finish("avatars/1").user_gone);
+    assert_int_equal(sql_number("SELECT count(*) FROM users WHERE avatar_key IS NOT NULL"), 0);
+}
+
 /* R11: two confirms in one batch; the one that comes last sees that nothing is left. */
 static void user__goes_when_two_confirms_meet(void **state)
 {
@@ -342,6 +380,9 @@ int main(void)
         CONTRACT(confirm__repeated_writes_no_second_receipt),
         CONTRACT(confirm__of_a_key_with_a_receipt_writes_another),
         CONTRACT(user__goes_with_the_last_of_its_deletions),
+        CONTRACT(user__stays_while_an_older_avatar_is_left),
+        CONTRACT(user__has_a_receipt_that_says_when_it_was_asked_for),
+        CONTRACT(pointer__goes_with_its_object_whoever_the_row_is_said_to_belong_to),
         CONTRACT(user__goes_when_two_confirms_meet),
         CONTRACT(user__stays_while_a_failed_upload_waits_for_its_second_look),
         CONTRACT(user__who_is_live_stays_when_an_old_avatar_goes),

@@ -1,8 +1,12 @@
+#include "base/clock.h"
 #include "repository/postgres/array.h"
 #include "repository/postgres/operations.h"
 
 #include <stdlib.h>
 #include <string.h>
+
+/* Between two claims that begin with the row that has been due longest. */
+#define CLAIM_ANEW_MS 5000
 
 static enum deletion_reason reason_parse(const char *name)
 {
@@ -42,6 +46,7 @@ static int rows_take(struct query *query, struct claim *claim, struct array *liv
             array_add_text(live, row->key);
             free(row->key);
             claim->claimed.count--;
+            claim->live_users++;
         }
     }
     return 0;
@@ -59,12 +64,18 @@ static int live_block(struct session *session, struct array *live, int64_t now)
     return pq_change(&query);
 }
 
+static bool claim_is_full(const struct claim *claim)
+{
+    return claim->claimed.count + claim->live_users == claim->limit;
+}
+
 static int next_due(struct session *session, struct claim *claim, int64_t now)
 {
     struct query query;
     pq_begin(&query, session, STATEMENT_NEXT_DUE);
     pq_number(&query, now);
     pq_number(&query, claim->lease_ms);
+    pq_number(&query, !claim_is_full(claim));
     if (pq_run(&query) < 0)
         return -1;
     if (pq_step(&query))
@@ -93,7 +104,8 @@ static int claim_bind(struct query *query, const struct claim *claim, int64_t no
     switch (claim->kind) {
     case CLAIM_DUE:
         pq_number(query, claim->horizon_ms);
-        pq_number(query, (int64_t)claim->limit);
+        pq_number(query, (int64_t)(claim->limit - claim->claimed.count - claim->live_users));
+        pq_number(query, query->session->claim_from);
         break;
     case CLAIM_KEYS:
         text = keys_text(claim, keys);
@@ -137,18 +149,41 @@ static int claim_run(struct session *session, struct claim *claim, int64_t now,
     return failed;
 }
 
+/*
+ * Claims what is due from where the claim before ended: the index still has an entry for every
+ * row that went since the last vacuum, and what is under way lies there too. What has come due
+ * behind that place is found by beginning anew, every few seconds and wherever too little is
+ * left ahead.
+ */
+static int claim_due(struct session *session, struct claim *claim, int64_t now,
+                     struct array *live)
+{
+    int64_t boot = clock_boot_ms();
+    if (boot >= session->claim_anew_at) {
+        session->claim_from = 0;
+        session->claim_anew_at = boot + CLAIM_ANEW_MS;
+    }
+    int failed = claim_run(session, claim, now, live);
+    if (!failed && session->claim_from && !claim_is_full(claim)) {
+        session->claim_from = 0;
+        session->claim_anew_at = boot + CLAIM_ANEW_MS;
+        failed = claim_run(session, claim, now, live);
+    }
+    if (!failed && claim->claimed.count > 0)
+        session->claim_from = claim->claimed.rows[claim->claimed.count - 1].due_at;
+    return failed ? failed : next_due(session, claim, now);
+}
+
 int postgres_deletions_claim(struct session *session, struct repository_op *op, int64_t now)
 {
     struct claim *claim = &op->claim;
     struct array live;
     array_init(&live);
-    int failed = claim_run(session, claim, now, &live);
-    claim->live_users = live.count;
+    int failed = claim->kind == CLAIM_DUE ? claim_due(session, claim, now, &live)
+                                          : claim_run(session, claim, now, &live);
     if (!failed && live.count > 0)
         failed = live_block(session, &live, now) < 0 ? -1 : 0;
     array_deinit(&live);
-    if (!failed && claim->kind == CLAIM_DUE)
-        failed = next_due(session, claim, now);
     claim->now = now;
     op->outcome = REPOSITORY_OK;
     return failed;

@@ -17,6 +17,13 @@ struct finished {
     struct confirmation *item;
     char user_id[UUID_TEXT_SIZE];
     int64_t created_at;
+    bool removed; /* the user's row went ahead of it */
+};
+
+/* A user whose row went ahead of its last deletion. */
+struct removed {
+    char user_id[UUID_TEXT_SIZE];
+    int64_t asked_at;
 };
 
 static enum ending item_ending(const struct confirmation *item)
@@ -114,17 +121,44 @@ static int items_look_again(struct session *session, const struct picked *picked
     return failed;
 }
 
+/*
+ * Removes the users who have nothing left but the one row that is about to be finished: most
+ * do. The others are met again when their rows are gone. The batch has locked them (R11).
+ */
+static int users_remove_last(struct session *session, const char *users, const char *keys,
+                             size_t most, struct removed *ret_removed, size_t *ret_count,
+                             size_t *ret_pointed)
+{
+    struct query query;
+    pq_begin(&query, session, STATEMENT_USERS_REMOVE_LAST);
+    pq_text(&query, users);
+    pq_text(&query, keys);
+    if (pq_run(&query) < 0)
+        return -1;
+    while (*ret_count < most && pq_step(&query)) {
+        struct removed *removed = &ret_removed[(*ret_count)++];
+        pq_column_copy(&query, removed->user_id, sizeof removed->user_id);
+        removed->asked_at = pq_column_number(&query);
+        *ret_pointed += pq_column_number(&query) != 0;
+    }
+    pq_end(&query);
+    return 0;
+}
+
+static int pointers_clear(struct session *session, const char *keys)
+{
+    struct query query;
+    pq_begin(&query, session, STATEMENT_POINTERS_CLEAR);
+    pq_text(&query, keys);
+    return pq_change(&query);
+}
+
 /* Moves the rows to the receipts; those that were there are left in `ret_finished`. */
 static int rows_finish(struct session *session, const struct picked *picked, int64_t now,
                        const char *keys, const char *statuses, struct finished *ret_finished,
                        size_t *ret_count)
 {
     struct query query;
-    pq_begin(&query, session, STATEMENT_POINTERS_CLEAR);
-    pq_text(&query, keys);
-    if (pq_change(&query) < 0)
-        return -1;
-
     pq_begin(&query, session, STATEMENT_FINISH);
     pq_text(&query, keys);
     pq_text(&query, statuses);
@@ -188,6 +222,21 @@ static int users_gone(struct query *query, struct finished *users, size_t count)
     return 0;
 }
 
+/* What their receipts are to say, of the users whose row went ahead of their last deletion. */
+static void users_note_removed(struct finished *users, size_t count,
+                               const struct removed *removed, size_t removed_count)
+{
+    for (size_t i = 0; i < removed_count; i++) {
+        struct finished *user =
+            bsearch(removed[i].user_id, users, count, sizeof *users, finished_compare_user);
+        if (!user)
+            continue;
+        user->removed = true;
+        if (removed[i].asked_at)
+            user->created_at = removed[i].asked_at;
+    }
+}
+
 /* The receipts of those whose row was gone before; the trigger writes the others' (C6). */
 static int receipts_write(struct session *session, struct finished *users, size_t count,
                           int64_t now)
@@ -222,14 +271,14 @@ static int receipts_write(struct session *session, struct finished *users, size_
 static int users_finish(struct session *session, struct finished *users, size_t count,
                         int64_t now)
 {
-    if (count == 0)
-        return 0;
     struct array ids;
     array_init(&ids);
-    for (size_t i = 0; i < count; i++)
-        array_add_text(&ids, users[i].user_id);
-    int failed = -1;
-    if (array_text(&ids)) {
+    for (size_t i = 0; i < count; i++) {
+        if (!users[i].removed)
+            array_add_text(&ids, users[i].user_id);
+    }
+    int failed = ids.count > 0 || ids.failed ? -1 : 0;
+    if (failed && array_text(&ids)) {
         struct query query;
         pq_begin(&query, session, STATEMENT_USERS_REMOVE);
         pq_text(&query, ids.text.bytes);
@@ -239,28 +288,59 @@ static int users_finish(struct session *session, struct finished *users, size_t 
     return failed ? -1 : receipts_write(session, users, count, now);
 }
 
+/* What is bound for the rows that are to be finished; a row of nobody's has no user. */
+enum { KEYS, STATUSES, USERS, USERS_KEYS, FINISH_COLUMNS };
+
+static bool finish_columns_fill(struct array *columns, const struct picked *picked)
+{
+    for (size_t i = 0; i < picked->count; i++) {
+        const struct deletion *row = picked->items[i]->row;
+        array_add_text(&columns[KEYS], row->key);
+        array_add_number(&columns[STATUSES], picked->items[i]->status);
+        if (*row->user_id) {
+            array_add_text(&columns[USERS], row->user_id);
+            array_add_text(&columns[USERS_KEYS], row->key);
+        }
+    }
+    return array_end_all(columns, FINISH_COLUMNS);
+}
+
+/* With room for what comes of each: `finished` and `removed` have picked->count places. */
+static int items_finish_with(struct session *session, const struct picked *picked, int64_t now,
+                             const struct array *columns, struct finished *finished,
+                             struct removed *removed)
+{
+    const char *keys = columns[KEYS].text.bytes;
+    size_t finished_count = 0, removed_count = 0, pointed = 0;
+    if (columns[USERS].count > 0 &&
+        users_remove_last(session, columns[USERS].text.bytes, columns[USERS_KEYS].text.bytes,
+                          picked->count, removed, &removed_count, &pointed) < 0)
+        return -1;
+    /* Whom a row belongs to need not be who points at it. */
+    if (pointed < picked->count && pointers_clear(session, keys) < 0)
+        return -1;
+    if (rows_finish(session, picked, now, keys, columns[STATUSES].text.bytes, finished,
+                    &finished_count) < 0)
+        return -1;
+    size_t users = finished_keep_users(finished, finished_count);
+    users_note_removed(finished, users, removed, removed_count);
+    return users_finish(session, finished, users, now);
+}
+
 static int items_finish(struct session *session, const struct picked *picked, int64_t now)
 {
+    struct array columns[FINISH_COLUMNS];
+    for (size_t i = 0; i < FINISH_COLUMNS; i++)
+        array_init(&columns[i]);
     struct finished *finished = calloc(picked->count, sizeof *finished);
-    if (!finished)
-        return -1;
-    struct array columns[2];
-    array_init(&columns[0]);
-    array_init(&columns[1]);
-    for (size_t i = 0; i < picked->count; i++) {
-        array_add_text(&columns[0], picked->items[i]->row->key);
-        array_add_number(&columns[1], picked->items[i]->status);
-    }
-    size_t count = 0;
+    struct removed *removed = calloc(picked->count, sizeof *removed);
     int failed = -1;
-    if (array_end_all(columns, 2))
-        failed = rows_finish(session, picked, now, columns[0].text.bytes, columns[1].text.bytes,
-                             finished, &count);
-    if (!failed)
-        failed = users_finish(session, finished, finished_keep_users(finished, count), now);
-    array_deinit(&columns[0]);
-    array_deinit(&columns[1]);
+    if (finished && removed && finish_columns_fill(columns, picked))
+        failed = items_finish_with(session, picked, now, columns, finished, removed);
+    for (size_t i = 0; i < FINISH_COLUMNS; i++)
+        array_deinit(&columns[i]);
     free(finished);
+    free(removed);
     return failed;
 }
 

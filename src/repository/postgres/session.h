@@ -25,6 +25,8 @@ struct session {
     bool sending; /* statements went out since the last sync */
     bool syncing; /* a sync went out, and its answer was not read */
     int64_t timeout_ms;
+    /* Where the claims of what is due go on, and when they begin anew (boot-time clock). */
+    int64_t claim_from, claim_anew_at;
     char sqlstate[6]; /* of the first failure since session_begin; "" if it has none */
     char words[ERROR_TEXT_SIZE];
 };

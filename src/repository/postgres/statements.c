@@ -190,6 +190,7 @@ static const char *const texts[STATEMENT_COUNT] = {
 
     [STATEMENT_CLAIM_DUE] =
         CLAIM("SELECT ctid FROM deletions WHERE due_at <= $1::bigint + $4::bigint "
+              "AND due_at >= $6::bigint "
               "AND (state = 'pending' OR due_at <= $1::bigint) AND " CLAIMABLE
               " ORDER BY due_at LIMIT $5::bigint",
               "due_at"),
@@ -220,14 +221,29 @@ static const char *const texts[STATEMENT_COUNT] = {
         "error = 'a live user points at this object', tried_at = $2::bigint, "
         "leased_until = $2::bigint, due_at = $2::bigint + 86400000 WHERE key = ANY "
         "($1::text[])",
-    /* What another process holds comes back when its lease ends, if that process has died. */
+    /*
+     * What another process holds comes back when its lease ends, if that process has died. That
+     * is of interest only where nothing else is left to claim, and dear where much is ($3).
+     */
     [STATEMENT_NEXT_DUE] =
         "SELECT coalesce(least("
         "(SELECT due_at FROM deletions WHERE due_at > $1::bigint ORDER BY due_at LIMIT 1), "
+        "CASE WHEN $3::bigint > 0 THEN "
         "(SELECT leased_until FROM deletions WHERE due_at <= $1::bigint "
         "AND leased_until > $1::bigint AND leased_until <> $1::bigint + $2::bigint "
-        "ORDER BY due_at LIMIT 1)), 0)",
+        "ORDER BY due_at LIMIT 1) END), 0)",
 
+    /*
+     * Users whose last deletion is about to be finished: the trigger still meets the row itself
+     * (R2), and leaves the receipt to whoever finishes it.
+     */
+    [STATEMENT_USERS_REMOVE_LAST] =
+        "DELETE FROM users USING unnest($1::text[], $2::text[]) AS item (id, key) "
+        "WHERE users.id = item.id AND avatar_should_be_deleted "
+        "AND (avatar_key = item.key OR avatar_key IS NULL) "
+        "AND NOT EXISTS (SELECT 1 FROM deletions WHERE user_id = users.id "
+        "AND deletions.key <> item.key) RETURNING users.id, deletion_requested_at, "
+        "(avatar_key IS NOT NULL)::int",
     /* The confirm clears the pointer first: the trigger then meets the row itself (R2). */
     [STATEMENT_POINTERS_CLEAR] =
         "UPDATE users SET " POINTER_NONE " WHERE avatar_key = ANY ($1::text[]) "

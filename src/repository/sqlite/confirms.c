@@ -11,6 +11,34 @@ struct finished {
     int64_t attempts, created_at;
 };
 
+/* A user whose row went ahead of its last deletion. */
+struct removed {
+    bool gone, pointed;
+    int64_t asked_at;
+};
+
+/* Removes a user who has nothing left but the row that is about to be finished: most do. */
+static int user_remove_last(struct connection *connection, const struct deletion *row,
+                            struct removed *ret_removed)
+{
+    *ret_removed = (struct removed){0};
+    if (!*row->user_id)
+        return 0;
+    struct query query = query_begin(connection, STATEMENT_USER_REMOVE_LAST);
+    query_text(&query, row->user_id);
+    query_text(&query, row->key);
+    int found = query_step(&query);
+    if (found > 0) {
+        ret_removed->gone = true;
+        ret_removed->asked_at = query_column_number(&query);
+        /* SQLite 3.40 says IS NOT NULL of any column that it returns from such a table. */
+        ret_removed->pointed = *query_column_text(&query) != '\0';
+        found = query_step(&query);
+    }
+    query_end(&query);
+    return found < 0 ? -1 : 0;
+}
+
 static int pointer_clear(struct connection *connection, const char *key)
 {
     struct query query = query_begin(connection, STATEMENT_POINTER_CLEAR);
@@ -53,30 +81,43 @@ static int receipt_insert(struct connection *connection, const struct confirmati
     return query_change(connection, &query);
 }
 
-/* Removes the user with the last of its deletions, and writes its receipt (R3, R11, C6). */
-static int user_finish(struct connection *connection, struct confirmation *item,
-                       const struct finished *finished, int64_t now)
+static int user_receipt_insert(struct connection *connection, struct confirmation *item,
+                               const char *user_id, int64_t asked_at, int64_t now)
 {
-    struct query remove = query_begin(connection, STATEMENT_USER_DELETE_MARKED);
-    query_text(&remove, finished->user_id);
-    int removed = query_change(connection, &remove);
-    if (removed != 0) {
-        item->user_gone = removed > 0;
-        return removed;
-    }
     struct query receipt = query_begin(connection, STATEMENT_USER_RECEIPT_INSERT);
-    query_text(&receipt, finished->user_id);
-    query_number(&receipt, finished->created_at);
+    query_text(&receipt, user_id);
+    query_number(&receipt, asked_at);
     query_number(&receipt, now);
     int written = query_change(connection, &receipt);
     item->user_gone = written > 0;
     return written;
 }
 
+/* Removes the user with the last of its deletions, and writes its receipt (R3, R11, C6). */
+static int user_finish(struct connection *connection, struct confirmation *item,
+                       const struct finished *finished, const struct removed *ahead,
+                       int64_t now)
+{
+    if (ahead->gone)
+        return user_receipt_insert(connection, item, finished->user_id,
+                                   ahead->asked_at ? ahead->asked_at : finished->created_at,
+                                   now);
+    struct query remove = query_begin(connection, STATEMENT_USER_DELETE_MARKED);
+    query_text(&remove, finished->user_id);
+    int removed = query_change(connection, &remove);
+    if (removed == 0)
+        return user_receipt_insert(connection, item, finished->user_id, finished->created_at,
+                                   now);
+    item->user_gone = removed > 0;
+    return removed;
+}
+
 static int item_finish(struct connection *connection, struct confirmation *item, int64_t now)
 {
     struct finished finished;
-    if (pointer_clear(connection, item->row->key) < 0)
+    struct removed removed;
+    if (user_remove_last(connection, item->row, &removed) < 0 ||
+        (!removed.pointed && pointer_clear(connection, item->row->key) < 0))
         return -1;
     int found = row_finish(connection, item->row->key, &finished);
     if (found <= 0)
@@ -84,7 +125,7 @@ static int item_finish(struct connection *connection, struct confirmation *item,
     item->applied = item->finished = true;
     if (receipt_insert(connection, item, &finished, now) < 0)
         return -1;
-    return *finished.user_id ? user_finish(connection, item, &finished, now) : 0;
+    return *finished.user_id ? user_finish(connection, item, &finished, &removed, now) : 0;
 }
 
 static int item_look_again(struct connection *connection, const struct confirm *confirm,

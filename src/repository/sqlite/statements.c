@@ -144,6 +144,15 @@ static const char *const texts[STATEMENT_COUNT] = {
     [STATEMENT_NEXT_DUE] =
         "SELECT due_at FROM deletions WHERE due_at > ?1 ORDER BY due_at LIMIT 1",
 
+    /*
+     * A user whose last deletion is about to be finished: the trigger still meets the row
+     * itself (R2), and leaves the receipt to whoever finishes it.
+     */
+    [STATEMENT_USER_REMOVE_LAST] =
+        "DELETE FROM users WHERE id = ?1 AND avatar_should_be_deleted = 1 "
+        "AND (avatar_key = ?2 OR avatar_key IS NULL) "
+        "AND NOT EXISTS (SELECT 1 FROM deletions WHERE user_id = ?1 AND key <> ?2) "
+        "RETURNING deletion_requested_at, avatar_key",
     /* The confirm clears the pointer first: the trigger then meets the row itself (R2). */
     [STATEMENT_POINTER_CLEAR] = "UPDATE users SET avatar_key = NULL, avatar_store_id = NULL, "
                                 "avatar_content_type = NULL, "
