@@ -7,6 +7,7 @@
 #include "handlers/health.h"
 #include "handlers/new_user.h"
 #include "handlers/page.h"
+#include "handlers/receipts.h"
 #include "handlers/scrape.h"
 #include "handlers/service.h"
 #include "handlers/status.h"
@@ -53,6 +54,8 @@ size_t routes_private(const struct service *service, struct route routes[static 
         {"POST", "/api/files/copy", copy_post},
         {"GET", "/api/status", status_get},
         {"GET", "/api/status/history", status_history_get},
+        {"GET", "/api/receipts", receipts_get},
+        {"DELETE", "/api/receipts", receipts_delete},
         {"GET", "/api/receipts/{id}", erasures_get},
         {"GET", "/metrics", scrape_get},
         {"GET", "/", page_get, .open = true},

@@ -114,13 +114,16 @@ json_t *service_parse_object(struct request *request, const unsigned char *bytes
     return object;
 }
 
-json_t *service_time(int64_t time)
+json_t *service_instant(int64_t time)
 {
     char text[CLOCK_TEXT_SIZE];
-    if (time == 0)
-        return json_null();
     clock_format_utc(time, text);
     return json_string(text);
+}
+
+json_t *service_time(int64_t time)
+{
+    return time ? service_instant(time) : json_null();
 }
 
 json_t *service_text(const char *text)

@@ -7,14 +7,16 @@
 #include "handlers/trend.h"
 #include "http/server.h"
 #include "runtime/runtime.h"
+#include "runtime/sealer.h"
 #include "sandbox/sandbox.h"
 
 #include <stdatomic.h>
 
 struct service {
     struct runtime *runtime;
-    size_t avatar_limit; /* bytes of an image */
-    bool serves_users;   /* a worker does not */
+    struct sealer *sealer; /* NULL: others seal receipts */
+    size_t avatar_limit;   /* bytes of an image */
+    bool serves_users;     /* a worker does not */
     int64_t idempotency_ttl_ms;
     int64_t avatar_link_ms; /* life of a link to an avatar; 0: its bytes are served */
     int64_t job_late_after_ms;
@@ -55,6 +57,9 @@ json_t *service_parse_object(struct request *request, const unsigned char *bytes
 
 /* Milliseconds since 1970 as RFC 3339; null for 0. */
 json_t *service_time(int64_t time);
+
+/* The same of any instant. */
+json_t *service_instant(int64_t time);
 
 /* A text, or null for "". */
 json_t *service_text(const char *text);

@@ -16,6 +16,7 @@
 #include "programs/copy_command.h"
 #include "programs/drivers.h"
 #include "programs/migrate_command.h"
+#include "programs/receipts_command.h"
 #include "programs/service_confinement.h"
 #include "programs/service_watch.h"
 #include "runtime/runtime.h"
@@ -185,6 +186,9 @@ static int runtime_start(struct program *program, struct error *error)
         return -1;
     if (wake_start(program, error) < 0)
         return -1;
+    if (!role_is(program, "api") &&
+        sealer_open(program->repository, &program->service.sealer, error) < 0)
+        return -1;
     return runtime_await_identity(program->service.runtime, error);
 }
 
@@ -309,6 +313,7 @@ static void program_stop(struct program *program)
         requests_drain(program);
     server_close(program->public_server);
     server_close(program->private_server);
+    sealer_close(program->service.sealer);
     runtime_close(program->service.runtime);
     if (program->queue)
         program->queue->close(program->queue);
@@ -422,6 +427,8 @@ int main(int argc, char **argv)
         return copy_command(argc - 3, argv + 3);
     if (argc > 1 && strcmp(argv[1], "migrate") == 0)
         return migrate_command(argc - 2, argv + 2);
+    if (argc > 1 && strcmp(argv[1], "receipts") == 0)
+        return receipts_command(argc - 2, argv + 2);
     struct program program = {.public_socket = -1, .private_socket = -1, .notify.socket = -1};
     struct error error = {0};
     bool help;

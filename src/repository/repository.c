@@ -85,6 +85,7 @@ void repository_op_deinit(struct repository_op *op)
     op->user_count = 0;
     deletions_deinit(&op->deletions);
     deletions_deinit(&op->claim.claimed);
+    receipt_page_deinit(&op->receipts);
 }
 
 static int64_t rows_finished(const struct repository_op *op)

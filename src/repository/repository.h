@@ -14,6 +14,7 @@
 #include "base/error.h"
 #include "base/mailbox.h"
 #include "base/uuid.h"
+#include "repository/receipts.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -221,6 +222,12 @@ enum repository_verb {
                          now, guards and second looks count from now (P4). out: matched */
     MARKED_FINISH,    /* removes marked users that have no deletions left (R12). out: matched */
     RECEIPTS_REOPEN,  /* in: store_id, since. What was receipted since is work again (M3) */
+    RECEIPTS_SEAL,    /* in: id: the database's own. Seals the next range of receipts, unless
+                         somebody    else does so now. out: matched: how many records; more: others
+                         wait, or    others have to end before it is known */
+    RECEIPTS_PRUNE,   /* in: seal, digest: the records of this seal go. OK, also when they are
+                         gone   already; NOT_FOUND: no such seal; CONFLICT: it has another digest,
+                         or is   the last one, from which the chain goes on. out: matched */
     STORE_ADOPT, /* in: store_id: new objects go to this store from now on; id: the one they
                     go to until now, "" for none. OK, also when it is so already; CONFLICT */
     /* Reads. */
@@ -230,6 +237,9 @@ enum repository_verb {
     DELETION_LIST, /* in: filter_state, error_class, cursor (a key), limit. out: deletions */
     FINISHED_FIND, /* watch */
     BACKLOG_GET,   /* out: backlog, exact unless a count takes long (see tally.h) */
+    RECEIPTS_READ, /* in: seal (the one before, 0 to start), limit. out: receipts: the seal that
+                      follows, with its records; or, if there is none, records that no seal has
+                      yet, behind after_receipt and after_user; more: others follow these */
 };
 
 enum repository_outcome {
@@ -281,8 +291,11 @@ struct repository_op {
     int64_t matched;
     struct user *users; /* USER_LIST, REPEATED: `user_count`, owned by the operation */
     size_t user_count;
-    struct deletions deletions; /* DELETION_LIST: owned by the operation */
-    bool more;                  /* USER_LIST, DELETION_LIST: another page follows */
+    struct deletions deletions;   /* DELETION_LIST: owned by the operation */
+    struct receipt_page receipts; /* owned by the operation */
+    int64_t seal, after_receipt, after_user;
+    char digest[RECEIPT_DIGEST_SIZE];
+    bool more; /* USER_LIST, DELETION_LIST: another page follows; see RECEIPTS_* */
     struct erasure erasure;
     struct backlog backlog;
 

@@ -10,7 +10,9 @@ const struct transfer_table transfer_tables[TRANSFER_TABLES] = {
                   "not_before, due_at, leased_until, tried_at, error_class, error"},
     {"receipts", "id, key, store_id, user_id, reason, kind, attempts, status, requested_at, "
                  "finished_at"},
-    {"user_receipts", "user_id, requested_at, deleted_at, corrected_at"},
+    {"user_receipts", "id, user_id, requested_at, deleted_at, corrected_at"},
+    {"receipt_seals", "number, sealed_at, receipts_last, receipts, users_last, users, content, "
+                      "digest, pruned_at"},
     {"idempotency", "key, body, user_id, created_at, busy_until"},
     {"stores", "id, adopted_at"},
     {"about", "name, value"},

@@ -260,6 +260,11 @@ const char *runtime_secret(const struct runtime *runtime)
     return repository_secret(runtime->repository);
 }
 
+const char *runtime_database_id(const struct runtime *runtime)
+{
+    return repository_database_id(runtime->repository);
+}
+
 const struct flow_settings *runtime_flow_settings(const struct runtime *runtime)
 {
     return &runtime->options.flows;

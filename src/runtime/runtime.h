@@ -57,6 +57,9 @@ struct flow_run {
 /* What digests are keyed with: the database's own secret, in hexadecimal. */
 const char *runtime_secret(const struct runtime *runtime);
 
+/* Whose receipts these are. */
+const char *runtime_database_id(const struct runtime *runtime);
+
 const struct flow_settings *runtime_flow_settings(const struct runtime *runtime);
 
 /* Runs a flow that was set up. False, with nothing done, if there is no room: answer 503. */

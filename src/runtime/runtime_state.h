@@ -34,7 +34,7 @@ struct runtime {
     pthread_t thread;
     atomic_bool woken;
     atomic_llong alive_at; /* boot time of the thread's last round */
-    bool stopping; /* the engine's thread's: it was told to end */
+    bool stopping;         /* the engine's thread's: it was told to end */
     struct message quiesce, end;
     struct identity_check checks[ENGINE_STORES_MAX];
     bool first_waits; /* the first store's look, for those of the others at start */

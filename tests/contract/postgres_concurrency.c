@@ -1,8 +1,10 @@
 /* Several processes on one database, and a shell beside them. */
+#include "base/clock.h"
 #include "contract/postgres_background.h"
 
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #define LOCK_ADA "SELECT 1 FROM users WHERE id = '" ADA "' FOR UPDATE"
 
@@ -286,6 +288,65 @@ static void triggers__need_no_rights_of_the_caller_on_deletions(void **state)
     assert_true(sql_is_refused("SET ROLE guarded; DELETE FROM deletions"));
 }
 
+static int64_t seal(struct repository_driver *on)
+{
+    struct repository_op op = {.verb = RECEIPTS_SEAL}, *ops[] = {&op};
+    snprintf(op.id, sizeof op.id, "%s", on->database_id);
+    on->apply(on, ops, 1);
+    assert_int_equal(op.outcome, REPOSITORY_OK);
+    repository_op_deinit(&op);
+    return op.matched;
+}
+
+/* The server has transactions of its own, which are waited for too. */
+static int64_t seal_await(struct repository_driver *one, struct repository_driver *other)
+{
+    int64_t sealed = 0, until = clock_boot_ms() + 30000;
+    while (!sealed && clock_boot_ms() < until) {
+        sealed = seal(one) + seal(other);
+        usleep(10000);
+    }
+    return sealed;
+}
+
+#define RECEIPT(key)                                                                           \
+    "INSERT INTO receipts (key, store_id, reason, kind, attempts, status, requested_at, "      \
+    "finished_at) VALUES ('" key "', '" STORE "', 'external', 'done', 1, 204, 1, 1)"
+
+/* Whoever gets a number first may end last: nothing is sealed over its head. */
+static void seal__waits_for_a_lower_number_under_way(void **state)
+{
+    (void)state;
+    PGconn *slow = shell_begin(RECEIPT("k/slow"));
+    sql(RECEIPT("k/quick"));
+    int64_t early = 0;
+    for (int step = 0; step < 8; step++)
+        early += seal(driver);
+    shell_commit(slow);
+    assert_int_equal(early, 0);
+    assert_int_equal(seal_await(driver, driver), 2);
+    assert_int_equal(sql_number("SELECT max(number) FROM receipt_seals"), 1);
+    assert_int_equal(sql_number("SELECT receipts_last FROM receipt_seals"),
+                     sql_number("SELECT max(id) FROM receipts"));
+}
+
+static void seal__is_one_process_at_a_time(void **state)
+{
+    (void)state;
+    sql(RECEIPT("k/1"));
+    PGconn *other = shell_begin("SELECT pg_advisory_xact_lock(1180846691)");
+    int64_t beside = 0;
+    for (int step = 0; step < 8; step++)
+        beside += seal(driver);
+    shell_commit(other);
+    assert_int_equal(beside, 0);
+    struct repository_driver *another = driver_open_another();
+    assert_int_equal(seal_await(driver, another), 1);
+    for (int step = 0; step < 4; step++)
+        assert_int_equal(seal(driver) + seal(another), 0);
+    another->close(another);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -304,6 +365,8 @@ int main(void)
         CONTRACT(triggers__work_where_ordinary_ones_are_silenced),
         CONTRACT(triggers__do_not_trust_what_a_caller_puts_in_front),
         CONTRACT(triggers__need_no_rights_of_the_caller_on_deletions),
+        CONTRACT(seal__waits_for_a_lower_number_under_way),
+        CONTRACT(seal__is_one_process_at_a_time),
     };
     return cmocka_run_group_tests_name("repository: PostgreSQL, concurrency", tests, NULL,
                                        NULL);

@@ -16,7 +16,7 @@ static const struct {
     [GUARD_ADD] = {postgres_guard_add_send, postgres_guard_add_take},
     [AVATAR_ATTACH] = {postgres_avatar_attach_send, postgres_avatar_attach_take},
     [GUARD_SETTLE] = {postgres_guard_settle_send, postgres_guard_settle_take},
-    [BACKLOG_GET] = {NULL, NULL},
+    [RECEIPTS_READ] = {NULL, NULL},
 };
 
 /* Large verbs: each takes round trips of its own. */
@@ -31,8 +31,10 @@ static int (*const large[])(struct session *session, struct repository_op *op, i
     [DELETIONS_REDATE] = postgres_deletions_redate,
     [MARKED_FINISH] = postgres_marked_finish,
     [RECEIPTS_REOPEN] = postgres_receipts_reopen,
+    [RECEIPTS_SEAL] = postgres_receipts_seal,
+    [RECEIPTS_PRUNE] = postgres_receipts_prune,
     [STORE_ADOPT] = postgres_store_adopt,
-    [BACKLOG_GET] = NULL,
+    [RECEIPTS_READ] = NULL,
 };
 
 /* Clears what an operation put out, so that it can be carried out again. */

@@ -75,6 +75,11 @@ int postgres_deletions_redate(struct session *session, struct repository_op *op,
 int postgres_marked_finish(struct session *session, struct repository_op *op, int64_t now);
 int postgres_receipts_reopen(struct session *session, struct repository_op *op, int64_t now);
 int postgres_store_adopt(struct session *session, struct repository_op *op, int64_t now);
+/* seals.c */
+int postgres_receipts_seal(struct session *session, struct repository_op *op, int64_t now);
+int postgres_receipts_prune(struct session *session, struct repository_op *op, int64_t now);
+int postgres_receipts_read(struct session *session, struct repository_op *op);
+
 int postgres_erasure_get(struct session *session, struct repository_op *op);
 int postgres_deletion_list(struct session *session, struct repository_op *op);
 int postgres_finished_find(struct session *session, struct repository_op *op);

@@ -103,6 +103,8 @@ static int read_carry_out(struct session *session, struct repository_op *op)
         return postgres_finished_find(session, op);
     case BACKLOG_GET:
         return postgres_backlog_get(session, op);
+    case RECEIPTS_READ:
+        return postgres_receipts_read(session, op);
     default:
         return -1;
     }

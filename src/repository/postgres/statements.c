@@ -55,6 +55,14 @@
     "avatar_key = NULL, avatar_store_id = NULL, avatar_content_type = NULL, "                  \
     "avatar_bytes = NULL, avatar_sha256 = NULL"
 
+/* A seal with what it takes from the one before. */
+#define SEAL_COLUMNS                                                                           \
+    "this.number, this.sealed_at, coalesce(before.receipts_last, 0), this.receipts_last, "     \
+    "this.receipts, coalesce(before.users_last, 0), this.users_last, this.users, "             \
+    "this.content, before.digest, this.digest, this.pruned_at "                                \
+    "FROM receipt_seals AS this LEFT JOIN receipt_seals AS before "                            \
+    "ON before.number = this.number - 1 "
+
 static const char *const texts[STATEMENT_COUNT] = {
     [STATEMENT_BEGIN] = "BEGIN ISOLATION LEVEL READ COMMITTED, READ WRITE",
     [STATEMENT_COMMIT] = "COMMIT",
@@ -339,6 +347,40 @@ static const char *const texts[STATEMENT_COUNT] = {
         "requested_at, finished_at) "
         "SELECT key, store_id, user_id, reason, 'corrected', 0, 0, requested_at, $3::bigint "
         "FROM receipts WHERE " STANDING,
+    [STATEMENT_SEAL_TRY_LOCK] = "SELECT pg_try_advisory_xact_lock(1180846691)",
+    [STATEMENT_SEAL_SELECT] = "SELECT " SEAL_COLUMNS "WHERE this.number = $1::bigint",
+    [STATEMENT_SEAL_LAST] =
+        "SELECT " SEAL_COLUMNS "WHERE this.number = (SELECT max(number) FROM receipt_seals)",
+    [STATEMENT_SEAL_INSERT] =
+        "INSERT INTO receipt_seals (number, sealed_at, receipts_last, receipts, users_last, "
+        "users, content, digest) VALUES ($1::bigint, $2::bigint, $3::bigint, $4::bigint, "
+        "$5::bigint, $6::bigint, $7, $8)",
+    [STATEMENT_SEAL_PRUNE] = "UPDATE receipt_seals SET pruned_at = $2::bigint "
+                             "WHERE number = $1::bigint AND pruned_at IS NULL",
+    /* What was seen before every transaction that is under way now began may be sealed. */
+    [STATEMENT_HORIZON] =
+        "SELECT receipts, users, receipts_seen, users_seen, "
+        "xid <= pg_snapshot_xmin(pg_current_snapshot()), "
+        "(SELECT coalesce(max(id), 0) FROM receipts), "
+        "(SELECT coalesce(max(id), 0) FROM user_receipts) FROM receipt_horizon",
+    /* Whoever has a number up to what was seen before this transaction began has a lower id. */
+    [STATEMENT_HORIZON_MOVE] =
+        "UPDATE receipt_horizon SET receipts = receipts_seen, users = users_seen, "
+        "xid = pg_current_xact_id(), "
+        "receipts_seen = (SELECT coalesce(max(id), 0) FROM receipts), "
+        "users_seen = (SELECT coalesce(max(id), 0) FROM user_receipts)",
+    /* $1 behind, $2 up to, $3 so many. */
+    [STATEMENT_RECEIPTS] =
+        "SELECT id, key, store_id, user_id, reason, kind, attempts, status, requested_at, "
+        "finished_at FROM receipts WHERE id > $1::bigint AND id <= $2::bigint ORDER BY id "
+        "LIMIT $3::bigint",
+    [STATEMENT_USER_RECEIPTS] =
+        "SELECT id, user_id, requested_at, deleted_at FROM user_receipts WHERE id > $1::bigint "
+        "AND id <= $2::bigint ORDER BY id LIMIT $3::bigint",
+    [STATEMENT_RECEIPTS_PRUNE] =
+        "DELETE FROM receipts WHERE id > $1::bigint AND id <= $2::bigint",
+    [STATEMENT_USER_RECEIPTS_PRUNE] =
+        "DELETE FROM user_receipts WHERE id > $1::bigint AND id <= $2::bigint",
     /* Later than every other, whatever the clock did in between. */
     [STATEMENT_STORE_INSERT] =
         "INSERT INTO stores (id, adopted_at) "

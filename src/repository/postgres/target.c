@@ -179,12 +179,20 @@ int postgres_target_count(struct postgres_target *target, const struct transfer_
                : answer_take(target, PGRES_TUPLES_OK, ret_count, error);
 }
 
-/* New receipts are numbered after those that came along. */
+/* New receipts are numbered after those that came along, also after those that were pruned. */
+static const char numbers_go_on[] =
+    "SELECT setval(pg_get_serial_sequence('receipts', 'id'), last) FROM (SELECT greatest("
+    "(SELECT max(id) FROM receipts), (SELECT max(receipts_last) FROM receipt_seals)) AS last) "
+    "AS numbered WHERE last > 0; "
+    "SELECT setval(pg_get_serial_sequence('user_receipts', 'id'), last) FROM (SELECT greatest("
+    "(SELECT max(id) FROM user_receipts), (SELECT max(users_last) FROM receipt_seals)) AS "
+    "last) "
+    "AS numbered WHERE last > 0";
+
 int postgres_target_commit(struct postgres_target *target, struct error *error)
 {
     struct session *session = &target->session;
-    if (session_run(session, "SELECT setval(pg_get_serial_sequence('receipts', 'id'), "
-                             "max(id)) FROM receipts HAVING max(id) > 0") < 0)
+    if (session_run(session, numbers_go_on) < 0)
         return target_fail(target, error);
     if (session_run(session, "COMMIT") == 0)
         return 0;

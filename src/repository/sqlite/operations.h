@@ -54,6 +54,11 @@ int sqlite_deletion_list(struct connection *connection, struct repository_op *op
 int sqlite_finished_find(struct connection *connection, struct repository_op *op);
 int sqlite_backlog_get(struct connection *connection, struct repository_op *op);
 
+/* seals.c */
+int sqlite_receipts_seal(struct connection *connection, struct repository_op *op, int64_t now);
+int sqlite_receipts_prune(struct connection *connection, struct repository_op *op, int64_t now);
+int sqlite_receipts_read(struct connection *connection, struct repository_op *op);
+
 /* Reads the columns of a deletion from the current row into `row`, which gets a key of its own.
  */
 int sqlite_deletion_read(struct query *query, struct deletion *row);

@@ -72,6 +72,10 @@ static int write_carry_out(struct connection *connection, struct repository_op *
         return sqlite_marked_finish(connection, op, now);
     case RECEIPTS_REOPEN:
         return sqlite_receipts_reopen(connection, op, now);
+    case RECEIPTS_SEAL:
+        return sqlite_receipts_seal(connection, op, now);
+    case RECEIPTS_PRUNE:
+        return sqlite_receipts_prune(connection, op, now);
     case STORE_ADOPT:
         return sqlite_store_adopt(connection, op, now);
     case USER_GET:
@@ -80,6 +84,7 @@ static int write_carry_out(struct connection *connection, struct repository_op *
     case DELETION_LIST:
     case FINISHED_FIND:
     case BACKLOG_GET:
+    case RECEIPTS_READ:
         break;
     }
     return -1;
@@ -100,6 +105,8 @@ static int read_carry_out(struct connection *connection, struct repository_op *o
         return sqlite_finished_find(connection, op);
     case BACKLOG_GET:
         return sqlite_backlog_get(connection, op);
+    case RECEIPTS_READ:
+        return sqlite_receipts_read(connection, op);
     default:
         return -1;
     }

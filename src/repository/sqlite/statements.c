@@ -45,6 +45,14 @@
     "(SELECT 1 FROM receipts AS later WHERE later.key = receipts.key AND later.id > "          \
     "receipts.id)"
 
+/* A seal with what it takes from the one before. */
+#define SEAL_COLUMNS                                                                           \
+    "this.number, this.sealed_at, coalesce(before.receipts_last, 0), this.receipts_last, "     \
+    "this.receipts, coalesce(before.users_last, 0), this.users_last, this.users, "             \
+    "this.content, before.digest, this.digest, this.pruned_at "                                \
+    "FROM receipt_seals AS this LEFT JOIN receipt_seals AS before "                            \
+    "ON before.number = this.number - 1 "
+
 static const char *const texts[STATEMENT_COUNT] = {
     [STATEMENT_BEGIN] = "BEGIN IMMEDIATE",
     [STATEMENT_COMMIT] = "COMMIT",
@@ -217,6 +225,25 @@ static const char *const texts[STATEMENT_COUNT] = {
         "requested_at, finished_at) "
         "SELECT key, store_id, user_id, reason, 'corrected', 0, 0, requested_at, ?3 "
         "FROM receipts WHERE " STANDING,
+    [STATEMENT_SEAL_SELECT] = "SELECT " SEAL_COLUMNS "WHERE this.number = ?1",
+    [STATEMENT_SEAL_LAST] =
+        "SELECT " SEAL_COLUMNS "WHERE this.number = (SELECT max(number) FROM receipt_seals)",
+    [STATEMENT_SEAL_INSERT] =
+        "INSERT INTO receipt_seals (number, sealed_at, receipts_last, receipts, users_last, "
+        "users, content, digest) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
+    [STATEMENT_SEAL_PRUNE] = "UPDATE receipt_seals SET pruned_at = ?2 WHERE number = ?1 "
+                             "AND pruned_at IS NULL",
+    /* ?1 behind, ?2 up to, ?3 so many. */
+    [STATEMENT_RECEIPTS] =
+        "SELECT id, key, store_id, user_id, reason, kind, attempts, status, requested_at, "
+        "finished_at FROM receipts WHERE id > ?1 AND id <= ?2 ORDER BY id LIMIT ?3",
+    [STATEMENT_USER_RECEIPTS] = "SELECT id, user_id, requested_at, deleted_at "
+                                "FROM user_receipts WHERE id > ?1 AND id <= ?2 ORDER BY id "
+                                "LIMIT ?3",
+    /* The last one stays: its number would be given again. */
+    [STATEMENT_RECEIPTS_PRUNE] = "DELETE FROM receipts WHERE id > ?1 AND id <= ?2 "
+                                 "AND id < (SELECT max(id) FROM receipts)",
+    [STATEMENT_USER_RECEIPTS_PRUNE] = "DELETE FROM user_receipts WHERE id > ?1 AND id <= ?2",
     /* Later than every other, whatever the clock did in between. */
     [STATEMENT_STORE_INSERT] =
         "INSERT INTO stores (id, adopted_at) "
