@@ -1,0 +1,180 @@
+/*
+ * A fixed piece of work, for counting what it costs: `workload NAME FOLDER COUNT [FILE]`. It
+ * runs in one thread and draws nothing by chance, so that two runs cost the same.
+ */
+#include "images/image.h"
+#include "job/next.h"
+#include "repository/sqlite/sqlite.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define BATCH    64
+#define STORE    "01900000-0000-7000-8000-0000000000f1"
+#define LEASE_MS 60000
+#define FILE_MAX (1 << 20)
+
+struct work {
+    const char *folder;
+    int64_t count;
+    const char *file;
+};
+
+static void fail(const char *what)
+{
+    fprintf(stderr, "workload: %s\n", what);
+    exit(EXIT_FAILURE);
+}
+
+static struct repository_driver *database_open(const struct work *work)
+{
+    struct repository_driver *driver;
+    struct error error = {0};
+    char path[512];
+    snprintf(path, sizeof path, "%s/users.db", work->folder);
+    if (repository_sqlite_open(path, 1, &driver, &error) < 0)
+        fail(error.text);
+    return driver;
+}
+
+static void apply(struct repository_driver *driver, struct repository_op *ops, size_t count)
+{
+    struct repository_op *chosen[BATCH];
+    for (size_t i = 0; i < count; i++)
+        chosen[i] = &ops[i];
+    driver->apply(driver, chosen, count);
+    for (size_t i = 0; i < count; i++) {
+        if (ops[i].outcome != REPOSITORY_OK)
+            fail(ops[i].error.text);
+    }
+}
+
+/* Fills operations by `fill`, and carries them out a batch at a time. */
+static void apply_many(struct repository_driver *driver, int64_t count,
+                       void (*fill)(struct repository_op *op, int64_t number))
+{
+    static struct repository_op ops[BATCH];
+    for (int64_t done = 0; done < count;) {
+        size_t some = count - done < BATCH ? (size_t)(count - done) : BATCH;
+        for (size_t i = 0; i < some; i++) {
+            ops[i] = (struct repository_op){0};
+            fill(&ops[i], done++);
+        }
+        apply(driver, ops, some);
+    }
+}
+
+static void user_fill(struct repository_op *op, int64_t number)
+{
+    op->verb = USER_ADD;
+    snprintf(op->user.id, sizeof op->user.id, "01900000-0000-7000-8000-0000%08x",
+             (unsigned)number);
+    snprintf(op->user.first_name, sizeof op->user.first_name, "Ada");
+    snprintf(op->user.last_name, sizeof op->user.last_name, "Lovelace");
+    snprintf(op->user.user_name, sizeof op->user.user_name, "ada");
+    snprintf(op->user.email, sizeof op->user.email, "ada@example.org");
+}
+
+static void users_create(const struct work *work)
+{
+    struct repository_driver *driver = database_open(work);
+    apply_many(driver, work->count, user_fill);
+    driver->close(driver);
+}
+
+static void deletion_fill(struct repository_op *op, int64_t number)
+{
+    op->verb = DELETION_ADD;
+    snprintf(op->key, sizeof op->key, "reports/%08x", (unsigned)number);
+    snprintf(op->store_id, sizeof op->store_id, STORE);
+}
+
+static void claimed_confirm(struct repository_driver *driver, const struct deletions *claimed)
+{
+    static struct confirmation items[BATCH];
+    struct repository_op op = {.verb = DELETIONS_CONFIRM,
+                               .confirm = {.items = items, .count = claimed->count}};
+    for (size_t i = 0; i < claimed->count; i++)
+        items[i] = (struct confirmation){
+            .row = &claimed->rows[i], .outcome = CONFIRM_DONE, .spend = true, .status = 204};
+    apply(driver, &op, 1);
+}
+
+/* What the engine does to a backlog, but for the store's answer. */
+static void deletions_drain(const struct work *work)
+{
+    struct repository_driver *driver = database_open(work);
+    apply_many(driver, work->count, deletion_fill);
+    for (int64_t done = 0; done < work->count;) {
+        struct repository_op op = {
+            .verb = DELETIONS_CLAIM,
+            .claim = {.kind = CLAIM_DUE, .limit = BATCH, .lease_ms = LEASE_MS}};
+        apply(driver, &op, 1);
+        if (op.claim.claimed.count == 0)
+            fail("nothing was claimed");
+        claimed_confirm(driver, &op.claim.claimed);
+        done += (int64_t)op.claim.claimed.count;
+        repository_op_deinit(&op);
+    }
+    driver->close(driver);
+}
+
+static void image_clean_often(const struct work *work)
+{
+    static unsigned char whole[FILE_MAX], bytes[FILE_MAX];
+    FILE *file = fopen(work->file, "rb");
+    if (!file)
+        fail("no such image");
+    size_t length = fread(whole, 1, sizeof whole, file);
+    fclose(file);
+    for (int64_t i = 0; i < work->count; i++) {
+        struct image image;
+        size_t kept = length;
+        memcpy(bytes, whole, length);
+        if (image_clean(bytes, &kept, &image) != IMAGE_CLEAN)
+            fail("the image is not clean");
+    }
+}
+
+static void schedule_follow(const struct work *work)
+{
+    struct schedule schedule;
+    struct error error = {0};
+    struct zone *zone;
+    int64_t instant = 1700000000;
+    if (zone_open("Europe/Berlin", &zone, &error) < 0 ||
+        schedule_parse("30 2 * * 1-5", &schedule, &error) < 0)
+        fail(error.text);
+    for (int64_t i = 0; i < work->count; i++) {
+        if (next_instant(&schedule, zone, instant, &instant) < 0)
+            fail("the schedule never fires");
+    }
+    zone_close(zone);
+}
+
+static const struct {
+    const char *name;
+    void (*run)(const struct work *work);
+} workloads[] = {
+    {"create", users_create},
+    {"drain", deletions_drain},
+    {"image", image_clean_often},
+    {"schedule", schedule_follow},
+};
+
+int main(int argc, char **argv)
+{
+    if (argc < 4)
+        fail("usage: workload NAME FOLDER COUNT [FILE]");
+    struct work work = {
+        .folder = argv[2], .count = strtoll(argv[3], NULL, 10), .file = argv[4]};
+    for (size_t i = 0; i < sizeof workloads / sizeof *workloads; i++) {
+        if (strcmp(argv[1], workloads[i].name) == 0) {
+            workloads[i].run(&work);
+            return 0;
+        }
+    }
+    fail("no such workload");
+    return EXIT_FAILURE;
+}
