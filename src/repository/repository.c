@@ -86,6 +86,10 @@ void repository_op_deinit(struct repository_op *op)
     deletions_deinit(&op->deletions);
     deletions_deinit(&op->claim.claimed);
     receipt_page_deinit(&op->receipts);
+    pointers_deinit(&op->pointers);
+    free(op->findings);
+    op->findings = NULL;
+    op->finding_count = 0;
 }
 
 static int64_t rows_finished(const struct repository_op *op)

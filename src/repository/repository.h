@@ -14,6 +14,7 @@
 #include "base/error.h"
 #include "base/mailbox.h"
 #include "base/uuid.h"
+#include "repository/audit.h"
 #include "repository/receipts.h"
 
 #include <stdbool.h>
@@ -230,7 +231,20 @@ enum repository_verb {
                          or is   the last one, from which the chain goes on. out: matched */
     STORE_ADOPT, /* in: store_id: new objects go to this store from now on; id: the one they
                     go to until now, "" for none. OK, also when it is so already; CONFLICT */
+    /* The audit. `place` is in and out, but for SAVE; CONFLICT: somebody else has it. */
+    AUDIT_START, /* in: place (id, deletes, share), since: only if the last one was started then
+                    (-1: any). OK; CONFLICT: one is under way */
+    AUDIT_CLAIM, /* in: id (whose it is to be), limit (lease in ms). out: place. OK; CONFLICT;
+                    NOT_FOUND: none is under way */
+    AUDIT_SAVE,  /* in: id (whose it is), limit (lease), place, save, store_id. What is still a
+                    stray of that store is scheduled: matched. OK; CONFLICT: nothing was changed
+                  */
+    AUDIT_STOP,  /* OK; NOT_FOUND: none is under way */
     /* Reads. */
+    AUDIT_GET,     /* out: place. OK */
+    FINDING_LIST,  /* in: cursor (a key), limit. out: findings, more. OK */
+    POINTER_LIST,  /* in: store_id, cursor (a key), limit. out: pointers, more. OK */
+    STRAYS_FIND,   /* search. OK */
     USER_GET,      /* in: id. out: user. OK, NOT_FOUND */
     USER_LIST,     /* in: cursor (an id, "" to start), limit. out: users, user_count */
     ERASURE_GET,   /* in: id. out: erasure. OK */
@@ -286,6 +300,12 @@ struct repository_op {
     struct confirm confirm;
     struct longest longest;
     struct watch watch;
+    struct audit_place *place;      /* AUDIT_*: the caller's */
+    const struct audit_save *save;  /* AUDIT_SAVE: borrowed until done */
+    struct stray_search *search;    /* STRAYS_FIND: the caller's */
+    struct audit_finding *findings; /* FINDING_LIST: owned by the operation */
+    size_t finding_count;
+    struct pointers pointers; /* POINTER_LIST: owned by the operation */
 
     struct repository_keys keys; /* PENDING, OK of AVATAR_ATTACH: what is to be deleted now */
     int64_t matched;

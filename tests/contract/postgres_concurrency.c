@@ -137,6 +137,57 @@ static void hand_over__behind_an_attach_leaves_the_live_avatar_alone(void **stat
     assert_false(row_exists("avatars/1"));
 }
 
+/* The audit's transaction, as far as it can come before the shell's. */
+static struct repository_op *stray_race(const char *key, PGconn *shell)
+{
+    static struct audit_place place;
+    static struct audit_save save;
+    static const char *strays[1];
+    sql("UPDATE audit SET state = 'running', id = '" ADA "', owner = '" BOB "'");
+    strays[0] = key;
+    save =
+        (struct audit_save){.strays = strays, .stray_count = 1, .settled_ms = SECOND_LOOK_MS};
+    place = (struct audit_place){.id = ADA, .state = AUDIT_RUNNING};
+    struct repository_op *op = op_new(AUDIT_SAVE);
+    memcpy(op->id, BOB, sizeof BOB);
+    op->limit = LEASE_MS;
+    op->place = &place;
+    op->save = &save;
+    struct background saving = {.ops = {op}, .count = 1};
+    background_start(&saving, driver);
+    lock_await(1);
+    shell_commit(shell);
+    background_join(&saving);
+    assert_int_equal(op->outcome, REPOSITORY_OK);
+    return op;
+}
+
+/* D6: the upload ends while the audit waits for its guard to go. */
+static void stray__behind_an_attach_is_the_live_avatar_it_is(void **state)
+{
+    (void)state;
+    user_add(ADA);
+    guard_add(ADA, "avatars/1");
+    PGconn *shell = shell_begin("DELETE FROM deletions WHERE key = 'avatars/1'");
+    shell_run(shell, "UPDATE users SET avatar_key = 'avatars/1', avatar_store_id = 'x'");
+    assert_int_equal(stray_race("avatars/1", shell)->matched, 0);
+    assert_false(row_exists("avatars/1"));
+}
+
+/* Its deletion is confirmed while the audit waits for the row. */
+static void stray__behind_a_confirm_is_gone(void **state)
+{
+    (void)state;
+    deletion_leave(ADA, "avatars/1");
+    PGconn *shell = shell_begin("DELETE FROM deletions WHERE key = 'avatars/1'");
+    shell_run(shell, "INSERT INTO receipts (key, store_id, reason, kind, attempts, status, "
+                     "requested_at, finished_at) VALUES ('avatars/1', 'x', 'user', 'done', 1, "
+                     "204, 1, 9000000000000)");
+    assert_int_equal(stray_race("avatars/1", shell)->matched, 0);
+    assert_false(row_exists("avatars/1"));
+    assert_int_equal(sql_number("SELECT count(*) FROM receipts WHERE kind = 'corrected'"), 0);
+}
+
 static void request__repeated_at_two_processes_at_once_makes_one_user(void **state)
 {
     (void)state;
@@ -357,6 +408,8 @@ int main(void)
         CONTRACT(attach__behind_an_attach_schedules_the_first),
         CONTRACT(guard__behind_a_removal_is_refused),
         CONTRACT(hand_over__behind_an_attach_leaves_the_live_avatar_alone),
+        CONTRACT(stray__behind_an_attach_is_the_live_avatar_it_is),
+        CONTRACT(stray__behind_a_confirm_is_gone),
         CONTRACT(request__repeated_at_two_processes_at_once_makes_one_user),
         CONTRACT(claims__of_two_processes_share_the_rows),
         CONTRACT(batches__in_opposite_order_do_not_deadlock),

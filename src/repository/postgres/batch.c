@@ -34,6 +34,10 @@ static int (*const large[])(struct session *session, struct repository_op *op, i
     [RECEIPTS_SEAL] = postgres_receipts_seal,
     [RECEIPTS_PRUNE] = postgres_receipts_prune,
     [STORE_ADOPT] = postgres_store_adopt,
+    [AUDIT_START] = postgres_audit_start,
+    [AUDIT_CLAIM] = postgres_audit_claim,
+    [AUDIT_SAVE] = postgres_audit_save,
+    [AUDIT_STOP] = postgres_audit_stop,
     [RECEIPTS_READ] = NULL,
 };
 

@@ -67,6 +67,16 @@ int postgres_deletion_read(struct query *query, struct deletion *row);
 /* confirms.c */
 int postgres_deletions_confirm(struct session *session, struct repository_op *op, int64_t now);
 
+/* audits.c */
+int postgres_audit_start(struct session *session, struct repository_op *op, int64_t now);
+int postgres_audit_claim(struct session *session, struct repository_op *op, int64_t now);
+int postgres_audit_save(struct session *session, struct repository_op *op, int64_t now);
+int postgres_audit_stop(struct session *session, struct repository_op *op, int64_t now);
+int postgres_audit_get(struct session *session, struct repository_op *op);
+int postgres_finding_list(struct session *session, struct repository_op *op);
+int postgres_pointer_list(struct session *session, struct repository_op *op);
+int postgres_strays_find(struct session *session, struct repository_op *op);
+
 /* deletions.c */
 int postgres_deletions_unblock(struct session *session, struct repository_op *op, int64_t now);
 int postgres_deletions_retry(struct session *session, struct repository_op *op, int64_t now);

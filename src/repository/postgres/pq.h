@@ -6,7 +6,7 @@
 
 #include "repository/postgres/session.h"
 
-#define QUERY_PARAMETERS_MAX 14
+#define QUERY_PARAMETERS_MAX 18
 
 /* A statement with its parameters, bound from the first on, then with its rows. */
 struct query {

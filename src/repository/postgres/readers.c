@@ -91,6 +91,14 @@ static int reader_connect(struct readers *readers, struct session *session, stru
 static int read_carry_out(struct session *session, struct repository_op *op)
 {
     switch (op->verb) {
+    case AUDIT_GET:
+        return postgres_audit_get(session, op);
+    case FINDING_LIST:
+        return postgres_finding_list(session, op);
+    case POINTER_LIST:
+        return postgres_pointer_list(session, op);
+    case STRAYS_FIND:
+        return postgres_strays_find(session, op);
     case USER_GET:
         return postgres_user_get(session, op);
     case USER_LIST:

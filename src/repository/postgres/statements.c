@@ -14,6 +14,17 @@
     "key, store_id, user_id, reason, state, look, claim, attempts, created_at, not_before, "   \
     "due_at, error_class, error"
 
+#define AUDIT_COLUMNS                                                                          \
+    "id, state, deletes, share, pass, store_id, cursor, first_ms, store_objects, "             \
+    "store_strays, store_scheduled, objects, pointers, strays, young, scheduled, missing, "    \
+    "versions, unknown, started_at, saved_at, ended_at, trouble"
+
+/* Of a key: somebody's; gone only a while ago, $4 being the time that this is. */
+#define POINTED_AT(key) "EXISTS (SELECT 1 FROM users WHERE avatar_key = " key ")"
+#define SETTLED(key, since)                                                                    \
+    "EXISTS (SELECT 1 FROM receipts WHERE receipts.key = " key " AND finished_at > " since     \
+    "::bigint)"
+
 /* A live user's object: never to be deleted, whatever a row says (D6). */
 #define LIVE                                                                                   \
     "EXISTS (SELECT 1 FROM users WHERE avatar_key = deletions.key AND "                        \
@@ -389,6 +400,71 @@ static const char *const texts[STATEMENT_COUNT] = {
         "ON CONFLICT (id) DO UPDATE SET adopted_at = excluded.adopted_at",
     [STATEMENT_STORE_EXISTS] =
         "SELECT 1 WHERE $1 = (SELECT id FROM stores ORDER BY adopted_at DESC LIMIT 1)",
+
+    [STATEMENT_AUDIT_START] =
+        "UPDATE audit SET id = $1, state = 'running', deletes = $2::bigint, "
+        "share = $3::bigint, pass = 'counting', store_id = '', cursor = '', first_ms = 0, "
+        "store_objects = 0, store_strays = 0, store_scheduled = 0, objects = 0, pointers = 0, "
+        "strays = 0, young = 0, scheduled = 0, missing = 0, versions = 0, unknown = 0, "
+        "owner = '', leased_until = 0, started_at = $4::bigint, saved_at = $4::bigint, "
+        "ended_at = 0, trouble = '' "
+        "WHERE state <> 'running' AND ($5::bigint < 0 OR started_at = $5::bigint)",
+    /* A lease that is longer than any was taken before the clock was set back (P4). */
+    [STATEMENT_AUDIT_CLAIM] =
+        "UPDATE audit SET owner = $1, leased_until = $2::bigint + $3::bigint "
+        "WHERE state = 'running' AND (owner = $1 OR leased_until <= $2::bigint "
+        "OR leased_until > $2::bigint + " LEASE_MAX ")",
+    [STATEMENT_AUDIT_HOLD] = "UPDATE audit SET leased_until = $3::bigint + $4::bigint "
+                             "WHERE id = $1 AND owner = $2 AND state = 'running'",
+    [STATEMENT_AUDIT_WRITE] =
+        "UPDATE audit SET state = $2::text, trouble = $3, pass = $4, store_id = $5, "
+        "cursor = $6, first_ms = $7::bigint, store_objects = $8::bigint, "
+        "store_strays = $9::bigint, store_scheduled = $10::bigint, objects = $11::bigint, "
+        "pointers = $12::bigint, strays = $13::bigint, young = $14::bigint, "
+        "scheduled = $15::bigint, missing = $16::bigint, versions = $17::bigint, "
+        "unknown = $18::bigint, saved_at = $1::bigint, "
+        "ended_at = CASE $2::text WHEN 'running' THEN 0 ELSE $1::bigint END",
+    [STATEMENT_AUDIT_STOP] = "UPDATE audit SET state = 'stopped', ended_at = $1::bigint "
+                             "WHERE state = 'running'",
+    [STATEMENT_FINDINGS_CLEAR] = "DELETE FROM audit_findings",
+    [STATEMENT_FINDINGS_INSERT] =
+        "INSERT INTO audit_findings (key, kind, user_id) SELECT a, b, nullif(c, '') "
+        "FROM unnest($1::text[], $2::text[], $3::text[]) AS found (a, b, c) "
+        "LIMIT greatest(0, " DIGITS(
+            AUDIT_FINDINGS_MAX) " - (SELECT count(*) FROM audit_findings)) ON CONFLICT (key) "
+                                "DO NOTHING",
+    /* Looks again, in the deleting transaction itself (D6). An object of somebody whose erasure
+     * was on record is that person's once more. */
+    [STATEMENT_STRAYS_INSERT] =
+        "INSERT INTO deletions (key, store_id, user_id, reason, created_at, not_before, "
+        "due_at) SELECT k, $2, (SELECT user_id FROM receipts WHERE receipts.key = k "
+        "ORDER BY id DESC LIMIT 1), 'external', $3::bigint, $3::bigint, $3::bigint "
+        "FROM unnest($1::text[]) AS stray (k) WHERE NOT " POINTED_AT("k") " AND NOT " SETTLED(
+            "k", "$4") " ORDER BY k ON CONFLICT (key) DO NOTHING",
+    /* The insert may have waited for an attach or a confirm of this very key (D6). */
+    [STATEMENT_STRAYS_OWNED] =
+        "DELETE FROM deletions WHERE key = ANY ($1::text[]) AND reason = 'external' "
+        "AND claim = 0 AND created_at = $2::bigint AND (" POINTED_AT(
+            "deletions.key") " OR " SETTLED("deletions.key", "$3") ")",
+    [STATEMENT_STRAYS_CORRECT] =
+        "INSERT INTO receipts (key, store_id, user_id, reason, kind, attempts, status, "
+        "requested_at, finished_at) SELECT key, store_id, user_id, reason, 'corrected', 0, 0, "
+        "requested_at, $2::bigint FROM receipts WHERE key = ANY ($1::text[]) "
+        "AND kind = 'done' AND NOT EXISTS (SELECT 1 FROM receipts AS later "
+        "WHERE later.key = receipts.key AND later.id > receipts.id) "
+        "AND EXISTS (SELECT 1 FROM deletions WHERE deletions.key = receipts.key "
+        "AND deletions.reason = 'external' AND claim = 0 AND created_at = $2::bigint)",
+    [STATEMENT_AUDIT] =
+        "SELECT " AUDIT_COLUMNS ", (leased_until > " NOW ")::int, " NOW " FROM audit",
+    [STATEMENT_FINDING_PAGE] = "SELECT key, kind, user_id FROM audit_findings WHERE key > $1 "
+                               "ORDER BY key LIMIT $2::bigint",
+    [STATEMENT_POINTER_PAGE] =
+        "SELECT avatar_key, id, avatar_should_be_deleted::int FROM users "
+        "WHERE avatar_key > $2 AND avatar_store_id = $1 ORDER BY avatar_key LIMIT $3::bigint",
+    [STATEMENT_STRAYS] =
+        "SELECT place FROM unnest($1::text[]) WITH ORDINALITY AS asked (k, place) "
+        "WHERE NOT " POINTED_AT("k") " AND NOT " SETTLED(
+            "k", "$2") " AND NOT EXISTS (SELECT 1 FROM deletions WHERE deletions.key = k)",
 
     [STATEMENT_USER_SELECT] = "SELECT " USER_COLUMNS " FROM users "
                               "WHERE id = $1 AND NOT avatar_should_be_deleted",

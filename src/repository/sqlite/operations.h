@@ -59,6 +59,16 @@ int sqlite_receipts_seal(struct connection *connection, struct repository_op *op
 int sqlite_receipts_prune(struct connection *connection, struct repository_op *op, int64_t now);
 int sqlite_receipts_read(struct connection *connection, struct repository_op *op);
 
+/* audits.c */
+int sqlite_audit_start(struct connection *connection, struct repository_op *op, int64_t now);
+int sqlite_audit_claim(struct connection *connection, struct repository_op *op, int64_t now);
+int sqlite_audit_save(struct connection *connection, struct repository_op *op, int64_t now);
+int sqlite_audit_stop(struct connection *connection, struct repository_op *op, int64_t now);
+int sqlite_audit_get(struct connection *connection, struct repository_op *op);
+int sqlite_finding_list(struct connection *connection, struct repository_op *op);
+int sqlite_pointer_list(struct connection *connection, struct repository_op *op);
+int sqlite_strays_find(struct connection *connection, struct repository_op *op);
+
 /* Reads the columns of a deletion from the current row into `row`, which gets a key of its own.
  */
 int sqlite_deletion_read(struct query *query, struct deletion *row);

@@ -78,6 +78,18 @@ static int write_carry_out(struct connection *connection, struct repository_op *
         return sqlite_receipts_prune(connection, op, now);
     case STORE_ADOPT:
         return sqlite_store_adopt(connection, op, now);
+    case AUDIT_START:
+        return sqlite_audit_start(connection, op, now);
+    case AUDIT_CLAIM:
+        return sqlite_audit_claim(connection, op, now);
+    case AUDIT_SAVE:
+        return sqlite_audit_save(connection, op, now);
+    case AUDIT_STOP:
+        return sqlite_audit_stop(connection, op, now);
+    case AUDIT_GET:
+    case FINDING_LIST:
+    case POINTER_LIST:
+    case STRAYS_FIND:
     case USER_GET:
     case USER_LIST:
     case ERASURE_GET:
@@ -93,6 +105,14 @@ static int write_carry_out(struct connection *connection, struct repository_op *
 static int read_carry_out(struct connection *connection, struct repository_op *op)
 {
     switch (op->verb) {
+    case AUDIT_GET:
+        return sqlite_audit_get(connection, op);
+    case FINDING_LIST:
+        return sqlite_finding_list(connection, op);
+    case POINTER_LIST:
+        return sqlite_pointer_list(connection, op);
+    case STRAYS_FIND:
+        return sqlite_strays_find(connection, op);
     case USER_GET:
         return sqlite_user_get(connection, op);
     case USER_LIST:
@@ -277,6 +297,7 @@ static int leftovers_clear(struct sqlite *sqlite, struct error *error)
         struct query query = query_begin(&sqlite->writer, STATEMENT_LEASES_CLEAR);
         query_number(&query, now);
         if (query_change(&sqlite->writer, &query) >= 0 &&
+            statement_run(&sqlite->writer, STATEMENT_AUDIT_LEASE_CLEAR) == 0 &&
             statement_run(&sqlite->writer, STATEMENT_IDEMPOTENCY_CLEAR_BUSY) == 0)
             return 0;
     }

@@ -14,6 +14,15 @@
     "key, store_id, user_id, reason, state, look, claim, attempts, created_at, not_before, "   \
     "due_at, error_class, error"
 
+#define AUDIT_COLUMNS                                                                          \
+    "id, state, deletes, share, pass, store_id, cursor, first_ms, store_objects, "             \
+    "store_strays, store_scheduled, objects, pointers, strays, young, scheduled, missing, "    \
+    "versions, unknown, started_at, saved_at, ended_at, trouble"
+
+/* ?1 key, ?2 settled since: nobody's, and not gone only a while ago. */
+#define POINTED_AT "EXISTS (SELECT 1 FROM users WHERE avatar_key = ?1)"
+#define SETTLED    "EXISTS (SELECT 1 FROM receipts WHERE key = ?1 AND finished_at > ?2)"
+
 /* A live user's object: never to be deleted, whatever a row says (D6). */
 #define LIVE                                                                                   \
     "EXISTS (SELECT 1 FROM users WHERE avatar_key = deletions.key AND "                        \
@@ -254,6 +263,56 @@ static const char *const texts[STATEMENT_COUNT] = {
         "SELECT 1 WHERE ?1 = (SELECT id FROM stores ORDER BY adopted_at DESC LIMIT 1)",
     /* One process: a lease that is there at start belongs to one that is no more. */
     [STATEMENT_LEASES_CLEAR] = "UPDATE deletions SET leased_until = 0 WHERE leased_until > ?1",
+
+    [STATEMENT_AUDIT_START] =
+        "UPDATE audit SET id = ?1, state = 'running', deletes = ?2, share = ?3, "
+        "pass = 'counting', store_id = '', cursor = '', first_ms = 0, store_objects = 0, "
+        "store_strays = 0, store_scheduled = 0, objects = 0, pointers = 0, strays = 0, "
+        "young = 0, scheduled = 0, missing = 0, versions = 0, unknown = 0, owner = '', "
+        "leased_until = 0, started_at = ?4, saved_at = ?4, ended_at = 0, trouble = '' "
+        "WHERE state <> 'running' AND (?5 < 0 OR started_at = ?5)",
+    /* A lease that is longer than any was taken before the clock was set back (P4). */
+    [STATEMENT_AUDIT_CLAIM] =
+        "UPDATE audit SET owner = ?1, leased_until = ?2 + ?3 WHERE state = 'running' "
+        "AND (owner = ?1 OR leased_until <= ?2 OR leased_until > ?2 + " LEASE_MAX ")",
+    [STATEMENT_AUDIT_HOLD] = "UPDATE audit SET leased_until = ?3 + ?4 "
+                             "WHERE id = ?1 AND owner = ?2 AND state = 'running'",
+    [STATEMENT_AUDIT_WRITE] =
+        "UPDATE audit SET state = ?2, trouble = ?3, pass = ?4, store_id = ?5, cursor = ?6, "
+        "first_ms = ?7, store_objects = ?8, store_strays = ?9, store_scheduled = ?10, "
+        "objects = ?11, pointers = ?12, strays = ?13, young = ?14, scheduled = ?15, "
+        "missing = ?16, versions = ?17, unknown = ?18, saved_at = ?1, "
+        "ended_at = CASE ?2 WHEN 'running' THEN 0 ELSE ?1 END",
+    [STATEMENT_AUDIT_STOP] = "UPDATE audit SET state = 'stopped', ended_at = ?1 "
+                             "WHERE state = 'running'",
+    /* One process: nobody is at it when that starts. */
+    [STATEMENT_AUDIT_LEASE_CLEAR] = "UPDATE audit SET leased_until = 0 WHERE leased_until > 0",
+    [STATEMENT_FINDINGS_CLEAR] = "DELETE FROM audit_findings",
+    [STATEMENT_FINDING_INSERT] =
+        "INSERT INTO audit_findings (key, kind, user_id) SELECT ?1, ?2, ?3 "
+        "WHERE (SELECT count(*) FROM audit_findings) < " DIGITS(
+            AUDIT_FINDINGS_MAX) " ON CONFLICT (key) DO NOTHING",
+    /* Looks again, in the deleting transaction itself (D6). An object of somebody whose erasure
+     * was on record is that person's once more. */
+    [STATEMENT_STRAY_INSERT] =
+        "INSERT INTO deletions (key, store_id, user_id, reason, created_at, not_before, "
+        "due_at) SELECT ?1, ?3, (SELECT user_id FROM receipts WHERE key = ?1 ORDER BY id DESC "
+        "LIMIT 1), 'external', ?4, ?4, ?4 WHERE NOT " POINTED_AT " AND NOT " SETTLED
+        " ON CONFLICT (key) DO NOTHING",
+    [STATEMENT_STRAY_CORRECT] =
+        "INSERT INTO receipts (key, store_id, user_id, reason, kind, attempts, status, "
+        "requested_at, finished_at) SELECT key, store_id, user_id, reason, 'corrected', 0, 0, "
+        "requested_at, ?2 FROM (SELECT * FROM receipts WHERE key = ?1 ORDER BY id DESC LIMIT "
+        "1) "
+        "WHERE kind = 'done'",
+    [STATEMENT_AUDIT] = "SELECT " AUDIT_COLUMNS ", leased_until > " NOW ", " NOW " FROM audit",
+    [STATEMENT_FINDING_PAGE] = "SELECT key, kind, user_id FROM audit_findings WHERE key > ?1 "
+                               "ORDER BY key LIMIT ?2",
+    [STATEMENT_POINTER_PAGE] =
+        "SELECT avatar_key, id, avatar_should_be_deleted FROM users WHERE avatar_key > ?2 "
+        "AND avatar_store_id = ?1 ORDER BY avatar_key LIMIT ?3",
+    [STATEMENT_STRAY] = "SELECT NOT " POINTED_AT " AND NOT " SETTLED
+                        " AND NOT EXISTS (SELECT 1 FROM deletions WHERE key = ?1)",
 
     [STATEMENT_ERASURE] =
         "SELECT (SELECT avatar_should_be_deleted FROM users WHERE id = ?1), "
