@@ -36,17 +36,23 @@
 #define FILES_DELETE_KEYS_MAX 250
 #define FILES_LIST_KEYS_MAX   1000
 
+/* What a store keeps under a key, in a listing with versions. */
+#define FILES_KIND_ONLY  '=' /* the object, and nothing else */
+#define FILES_KIND_OLDER '+' /* the object, and older versions of it */
+#define FILES_KIND_GONE  '-' /* older versions or marks of deletion, and no object */
+
 /* Limit of a buffer that takes any page of keys. */
 #define FILES_LIST_BYTES_MAX ((size_t)FILES_LIST_KEYS_MAX * FILES_KEY_SIZE)
 
 enum files_verb {
-    FILES_PUT,        /* writes `key` once: never repeated, never redirected (R14) */
-    FILES_GET,        /* reads `key`, or a part of it, into `body`, up to its limit */
-    FILES_DELETE,     /* deletes `keys`; one answer for each */
-    FILES_LIST,       /* names keys that begin with `key` in `body`, each with a line's end */
-    FILES_VERSIONING, /* asks whether what is deleted or replaced is kept as a version */
-    FILES_LINK,       /* makes a URL by which anybody may read `key`, into `body` */
-    FILES_IDENTITY_READ,   /* reads the identity object into `identity` */
+    FILES_PUT,           /* writes `key` once: never repeated, never redirected (R14) */
+    FILES_GET,           /* reads `key`, or a part of it, into `body`, up to its limit */
+    FILES_DELETE,        /* deletes `keys`; one answer for each */
+    FILES_LIST,          /* names keys that begin with `key` in `body`, each with a line's end;
+                            with_versions: behind one of FILES_KIND_* */
+    FILES_VERSIONING,    /* asks whether what is deleted or replaced is kept as a version */
+    FILES_LINK,          /* makes a URL by which anybody may read `key`, into `body` */
+    FILES_IDENTITY_READ, /* reads the identity object into `identity` */
     FILES_IDENTITY_CREATE, /* creates it from `identity` if there is none, and reads it back */
 };
 
@@ -100,8 +106,9 @@ struct files_op {
 
     size_t range_first, range_length; /* GET: the part that is wanted; length 0: all of it */
 
-    const char *after; /* LIST: only keys behind this one, in the order of bytes; NULL: all */
-    bool more;         /* LIST, out: there are keys behind the last one that is named */
+    bool with_versions; /* LIST: also keys of which only older versions are left */
+    const char *after;  /* LIST: only keys behind this one, in the order of bytes; NULL: all */
+    bool more;          /* LIST, out: there are keys behind the last one that is named */
 
     bool keeps_versions, mfa_delete; /* VERSIONING, out */
 

@@ -107,7 +107,9 @@ void local_list(const struct local_root *root, struct files_op *op)
     }
     for (size_t i = 0; page && i < page->count; i++) {
         if (!code && i < FILES_LIST_KEYS_MAX &&
-            buffer_printf(&op->body, "%s\n", page->keys[i]) < 0)
+            (op->with_versions
+                 ? buffer_printf(&op->body, "%c%s\n", FILES_KIND_ONLY, page->keys[i])
+                 : buffer_printf(&op->body, "%s\n", page->keys[i])) < 0)
             code = ENOMEM;
         free(page->keys[i]);
     }

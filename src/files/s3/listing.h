@@ -1,5 +1,5 @@
 /*
- * listing: the keys of a bucket, page by page (ListObjectsV2).
+ * listing: the keys of a bucket, page by page (ListObjectsV2; ListObjectVersions).
  */
 #ifndef FILES_S3_LISTING_H
 #define FILES_S3_LISTING_H
