@@ -287,6 +287,47 @@ static const struct option options[] = {
      .most = 30 * DAY,
      .prose = "How long the Fallback Job may be silent before the status, the page and the "
               "alerts say that it is late: a little over its interval."},
+    {.name = "audit-every",
+     .type = OPTION_DURATION,
+     .offset = MEMBER(audit_every),
+     .value = "TIME",
+     .preset = "168h",
+     .least = 0,
+     .most = 366 * DAY,
+     .prose =
+         "How long after an audit the next one begins by itself: it compares the file store "
+         "with the database. 0s: only when it is asked for, with users-service audit."},
+    {.name = "audit-delete",
+     .type = OPTION_FLAG,
+     .offset = MEMBER(audit_deletes),
+     .prose = "Audits that begin by themselves do not only look: objects that nobody owns are "
+              "deleted."},
+    {.name = "audit-share",
+     .type = OPTION_INTEGER,
+     .offset = MEMBER(audit_share),
+     .value = "PERCENT",
+     .preset = "5",
+     .least = 0,
+     .most = 100,
+     .prose = "An audit that would delete more of a store's objects than this deletes none."},
+    {.name = "audit-age",
+     .type = OPTION_DURATION,
+     .offset = MEMBER(audit_age),
+     .value = "TIME",
+     .least = SECOND,
+     .most = 366 * DAY,
+     .prose =
+         "Younger objects are left alone by audits, and so much may a listing of the store "
+         "lag. At least twice --upload-guard. Default: 24h, or twice --upload-guard if "
+         "that is more."},
+    {.name = "audit-rate",
+     .type = OPTION_INTEGER,
+     .offset = MEMBER(audit_rate),
+     .value = "N",
+     .preset = "5000",
+     .least = 10,
+     .most = 1000000,
+     .prose = "Objects that an audit looks at in a second, at most."},
     {.name = "log-level",
      .type = OPTION_TEXT,
      .offset = MEMBER(log_level),
@@ -403,6 +444,12 @@ int service_options_settle(struct service_options *settled, struct error *error)
         return error_set(error, ERROR_CONFIG,
                          "--files-timeout must be under half of --lease, or two workers could "
                          "have the same deletion: shorten the one or lengthen the other");
+    if (settled->audit_age == 0)
+        settled->audit_age = 2 * settled->upload_guard > DAY ? 2 * settled->upload_guard : DAY;
+    if (settled->audit_age < 2 * settled->upload_guard)
+        return error_set(error, ERROR_CONFIG,
+                         "--audit-age must be at least twice --upload-guard: an upload may be "
+                         "under way as long as that");
     if (settled->second_look < settled->upload_guard)
         return error_set(
             error, ERROR_CONFIG,

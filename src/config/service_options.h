@@ -17,8 +17,9 @@ struct service_options {
     const char *log_level, *avatars, *sandbox;
     int64_t delete_wait, upload_guard, second_look, lease, files_timeout, startup_timeout;
     int64_t client_timeout, stop_timeout, idempotency_ttl, avatar_link_ttl, job_late_after;
+    int64_t audit_every, audit_age, audit_rate, audit_share;
     int64_t avatar_max, pages, page_keys, http_threads;
-    bool use_inline, use_timer, listen_openly, core_dumps, check, version;
+    bool use_inline, use_timer, audit_deletes, listen_openly, core_dumps, check, version;
 };
 
 extern const struct option_table service_option_table;

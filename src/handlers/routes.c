@@ -1,4 +1,5 @@
 #include "config/limits.h"
+#include "handlers/audits.h"
 #include "handlers/avatars.h"
 #include "handlers/copy.h"
 #include "handlers/deletions.h"
@@ -50,6 +51,10 @@ size_t routes_private(const struct service *service, struct route routes[static 
         {"GET", "/api/deletions", deletions_list},
         {"POST", "/api/deletions", deletions_post, .body_limit = JSON},
         {"POST", "/api/deletions/retry", deletions_retry, .body_limit = JSON},
+        {"GET", "/api/audit", audit_get},
+        {"POST", "/api/audit", audit_post},
+        {"DELETE", "/api/audit", audit_delete},
+        {"GET", "/api/audit/findings", audit_findings_get},
         {"GET", "/api/files/copy", copy_get},
         {"POST", "/api/files/copy", copy_post},
         {"GET", "/api/status", status_get},

@@ -6,6 +6,7 @@
 
 #include "handlers/trend.h"
 #include "http/server.h"
+#include "runtime/auditor.h"
 #include "runtime/runtime.h"
 #include "runtime/sealer.h"
 #include "sandbox/sandbox.h"
@@ -14,9 +15,11 @@
 
 struct service {
     struct runtime *runtime;
-    struct sealer *sealer; /* NULL: others seal receipts */
-    size_t avatar_limit;   /* bytes of an image */
-    bool serves_users;     /* a worker does not */
+    struct sealer *sealer;   /* NULL: others seal receipts */
+    struct auditor *auditor; /* NULL: others do that work */
+    int64_t audit_share;     /* in percent, unless an audit is asked for with another one */
+    size_t avatar_limit;     /* bytes of an image */
+    bool serves_users;       /* a worker does not */
     int64_t idempotency_ttl_ms;
     int64_t avatar_link_ms; /* life of a link to an avatar; 0: its bytes are served */
     int64_t job_late_after_ms;

@@ -200,6 +200,7 @@ static int servers_start(struct program *program, struct error *error)
     service->idempotency_ttl_ms = program->options.idempotency_ttl;
     service->serves_users = !role_is(program, "worker");
     service->job_late_after_ms = program->options.job_late_after;
+    service->audit_share = program->options.audit_share;
     scrape_begin(service);
     service->avatar_limit = (size_t)program->options.avatar_max;
     if (strcmp(program->options.avatars, "redirect") == 0)
@@ -274,6 +275,22 @@ static int exposure_check(const struct service_options *options, struct error *e
     return 0;
 }
 
+static int auditor_start(struct program *program, struct error *error)
+{
+    const struct service_options *options = &program->options;
+    struct auditor_options settings = {.every_ms =
+                                           options->use_timer ? options->audit_every : 0,
+                                       .deletes = options->audit_deletes,
+                                       .share = options->audit_share,
+                                       .age_ms = options->audit_age,
+                                       .rate = options->audit_rate,
+                                       .timeout_ms = options->files_timeout,
+                                       .lease_ms = options->lease};
+    if (role_is(program, "api"))
+        return 0;
+    return auditor_open(&settings, program->service.runtime, &program->service.auditor, error);
+}
+
 static int program_start(struct program *program, struct error *error)
 {
     if (access_open(program, error) < 0 || queue_read(program, error) < 0)
@@ -281,7 +298,8 @@ static int program_start(struct program *program, struct error *error)
     if (guard_self_test(error) < 0 || listeners_open(program, error) < 0 ||
         exposure_check(&program->options, error) < 0 ||
         service_confinement_enter(&program->options, &program->service.sandbox, error) < 0 ||
-        stores_open(program, error) < 0 || runtime_start(program, error) < 0)
+        stores_open(program, error) < 0 || runtime_start(program, error) < 0 ||
+        auditor_start(program, error) < 0)
         return -1;
     return servers_start(program, error);
 }
@@ -314,6 +332,7 @@ static void program_stop(struct program *program)
     server_close(program->public_server);
     server_close(program->private_server);
     sealer_close(program->service.sealer);
+    auditor_close(program->service.auditor);
     runtime_close(program->service.runtime);
     if (program->queue)
         program->queue->close(program->queue);
