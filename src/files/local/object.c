@@ -8,6 +8,7 @@
 #include <openssl/evp.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -229,17 +230,52 @@ void local_identity_read(const struct local_root *root, struct files_op *op)
     buffer_deinit(&json);
 }
 
+/* True if the open file still has the name, and is this process's alone until it is closed. */
+static bool identity_lock(const struct local_root *root, int file, const char *name)
+{
+    struct stat opened, named;
+    return flock(file, LOCK_EX | LOCK_NB) == 0 && fstat(file, &opened) == 0 &&
+           fstatat(root->temporary, name, &named, AT_SYMLINK_NOFOLLOW) == 0 &&
+           opened.st_dev == named.st_dev && opened.st_ino == named.st_ino;
+}
+
+/*
+ * The temporary file has one name for all: what a process left that was killed is written anew
+ * by the next one. Two may be at it at once; a lock keeps them apart, and who comes too late
+ * finds that the file has another name.
+ */
+static int identity_store(const struct local_root *root, const struct buffer *json)
+{
+    char temporary[LOCAL_TEMPORARY_SIZE];
+    if (local_temporary_name(FILES_IDENTITY_KEY, temporary) < 0)
+        return ENOMEM;
+    int file =
+        openat(root->temporary, temporary, O_WRONLY | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
+    if (file < 0)
+        return errno;
+    if (!identity_lock(root, file, temporary)) {
+        close(file);
+        return EEXIST;
+    }
+    int code = ftruncate(file, 0) < 0 ? errno : bytes_write(file, json->bytes, json->length);
+    if (!code && fsync(file) < 0)
+        code = errno;
+    if (!code)
+        code = temporary_name(root, temporary, root->folder, FILES_IDENTITY_KEY);
+    if (code)
+        unlinkat(root->temporary, temporary, 0);
+    else if (fsync(root->folder) < 0)
+        code = errno;
+    close(file);
+    return code;
+}
+
 void local_identity_create(const struct local_root *root, struct files_op *op)
 {
     struct files_identity wanted = op->identity;
-    /* Two processes may do this at once: each writes a file of its own. */
-    char temporary[UUID_TEXT_SIZE];
-    uuid_generate(temporary);
     struct buffer json;
     buffer_init(&json, FILES_IDENTITY_BYTES_MAX);
-    int code = files_identity_format(&wanted, &json) < 0
-                   ? ENOMEM
-                   : object_store(root, FILES_IDENTITY_KEY, temporary, json.bytes, json.length);
+    int code = files_identity_format(&wanted, &json) < 0 ? ENOMEM : identity_store(root, &json);
     buffer_deinit(&json);
     if (code && code != EEXIST) {
         local_answer_errno(&op->answer, code);
@@ -249,4 +285,7 @@ void local_identity_create(const struct local_root *root, struct files_op *op)
     if (files_answer_is_ok(&op->answer) &&
         (code == EEXIST || !files_identity_equals(&wanted, &op->identity)))
         files_answer_set(&op->answer, 412, NULL, NULL);
+    /* Somebody is at it, or gave up: to be tried again. */
+    else if (op->answer.status == 404)
+        local_answer_errno(&op->answer, EAGAIN);
 }

@@ -16,6 +16,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -493,6 +494,62 @@ static void an_emptied_folder_has_no_identity(void **state)
     assert_int_equal(op.answer.status, 404);
 }
 
+/* Where an identity is before it has its name. */
+static const char *identity_temporary(void)
+{
+    static char path[2 * PATH_SIZE];
+    char name[LOCAL_TEMPORARY_SIZE];
+    assert_int_equal(local_temporary_name(FILES_IDENTITY_KEY, name), 0);
+    snprintf(path, sizeof path, "%s/.tmp/%s", dir, name);
+    return path;
+}
+
+static struct files_op identity_create(void)
+{
+    struct files_op op = {.verb = FILES_IDENTITY_CREATE};
+    uuid_generate(op.identity.store_id);
+    uuid_generate(op.identity.database_id);
+    run(&op);
+    return op;
+}
+
+static void an_identity_that_was_cut_short_is_written_anew_by_the_next(void **state)
+{
+    (void)state;
+    FILE *file = fopen(identity_temporary(), "w");
+    assert_non_null(file);
+    for (int i = 0; i < 1000; i++)
+        assert_true(fputs("{\"store\":", file) >= 0);
+    assert_int_equal(fclose(file), 0);
+    assert_answer(identity_create().answer, 200, "");
+    assert_false(exists(identity_temporary()));
+    struct files_op op = {.verb = FILES_IDENTITY_READ};
+    run(&op);
+    assert_answer(op.answer, 200, "");
+}
+
+static void while_another_process_writes_the_identity_it_is_to_be_tried_again(void **state)
+{
+    (void)state;
+    int other = open(identity_temporary(), O_WRONLY | O_CREAT, 0600);
+    assert_true(other >= 0);
+    assert_int_equal(flock(other, LOCK_EX), 0);
+    assert_answer(identity_create().answer, 500, FILES_CODE_IO);
+    close(other);
+    assert_answer(identity_create().answer, 200, "");
+    assert_int_equal(identity_create().answer.status, 412);
+}
+
+static void an_identity_that_cannot_be_written_leaves_nothing(void **state)
+{
+    (void)state;
+    fault.write_code = ENOSPC;
+    assert_answer(identity_create().answer, 507, FILES_CODE_NO_SPACE);
+    fault.write_code = 0;
+    assert_false(exists(identity_temporary()));
+    assert_answer(identity_create().answer, 200, "");
+}
+
 #define TEST(name)      cmocka_unit_test_setup_teardown(name, store_make, base_remove)
 #define TEST_BASE(name) cmocka_unit_test_setup_teardown(name, base_make, base_remove)
 
@@ -517,6 +574,9 @@ int main(void)
         TEST(what_is_no_file_is_no_object),
         TEST(the_store_is_the_folder_not_its_name),
         TEST(an_emptied_folder_has_no_identity),
+        TEST(an_identity_that_was_cut_short_is_written_anew_by_the_next),
+        TEST(while_another_process_writes_the_identity_it_is_to_be_tried_again),
+        TEST(an_identity_that_cannot_be_written_leaves_nothing),
     };
     return cmocka_run_group_tests_name("files: local driver", tests, NULL, NULL);
 }
