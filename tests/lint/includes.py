@@ -16,6 +16,8 @@ LAW = {
     "base": (),
     "config": ("base",),
     "metrics": ("base",),
+    # Put in front of drivers by the build, and included by nobody.
+    "failpoints": ("base", "config/options.h"),
     "images": ("config/limits.h",),
     "sandbox": ("base",),
     "files": ("base", "metrics"),
@@ -49,14 +51,14 @@ WITH_DRIVERS = ("files", "repository", "wake")
 
 # What comes from outside has a home, so that it could be exchanged there.
 HOMES = {
-    "curl/": ("files/s3", "http"),
+    "curl/": ("files/s3", "http", "failpoints"),
     "expat": ("files/s3",),
-    "amqp": ("wake/rabbitmq",),
-    "libpq": ("repository/postgres", "wake/postgres"),
+    "amqp": ("wake/rabbitmq", "failpoints"),
+    "libpq": ("repository/postgres", "wake/postgres", "failpoints"),
     "linux/landlock": ("sandbox",),
     "microhttpd": ("http",),
     "seccomp": ("sandbox",),
-    "sqlite3": ("repository/sqlite",),
+    "sqlite3": ("repository/sqlite", "failpoints"),
     "zlib": ("images",),
 }
 

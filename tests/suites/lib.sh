@@ -23,6 +23,13 @@ build_plain() {
     build_in gcc
 }
 
+# The programs with their failpoints (src/failpoints), and what they are tried with.
+build_failpoints() {
+    build=$root/build-test/failpoints
+    [[ -f $build/build.ninja ]] || meson setup "$build" -Dfailpoints=true
+    ninja -C "$build" src/programs/users-service tests/s3d/s3d
+}
+
 # Runs tests of the tree in `build`; the arguments are meson's. One that fails fails the suite,
 # by what it leaves in the results.
 run_meson() {

@@ -55,7 +55,7 @@ void sqlite_source_close(struct sqlite_source *source)
         return;
     connection_close(&source->reader);
     if (source->driver)
-        source->driver->close(source->driver);
+        (source->driver->close)(source->driver);
     free(source);
 }
 
