@@ -14,6 +14,7 @@ import time
 from checker import S3Store, check_service
 from stage import spread
 from support.client import NO_ANSWER
+from support.programs import wait_for
 from test_kills import FAULTS as ANSWERS, Worker, sweep_on_and_on
 
 EVENTS = int(os.environ.get("FAULTS", "40"))
@@ -21,6 +22,7 @@ SEED = int(os.environ.get("SEED", str(random.SystemRandom().randrange(1 << 32)))
 LEASE = 3
 # A long run has cuts that last longer than connections do.
 CUTS = [0.2, 0.5, 1, 1.5] + ([6, 14] if EVENTS >= 200 else [])
+AT_COMMIT = "FROM pg_stat_activity WHERE wait_event = 'SyncRep'"
 # 69: not healthy, 70: no progress, 75: out of time. Nothing else can be the network's doing.
 JOB_ENDS = (0, 69, 70, 75)
 
@@ -96,8 +98,19 @@ def cut_from_job(stage, replica, chance):
     cut(stage, stage.job_node, replica.node, chance)
 
 
+def lose_commits(stage, *_):
+    """COMMITs that are carried out, and wait for the standby when their connections end."""
+    stage.pair.standby.pause()
+    try:
+        wait_for(lambda: stage.pair.primary.sql(f"SELECT count(*) {AT_COMMIT}") != "0", 60,
+                 "a COMMIT to wait for the standby")
+        stage.pair.primary.sql(f"SELECT count(pg_terminate_backend(pid)) {AT_COMMIT}")
+    finally:
+        stage.pair.standby.resume()
+
+
 def lose_answers(stage, replica, _):
-    """What the server was asked it does, COMMIT too; no answer comes back, and none will."""
+    """Whatever the server was just asked, it does; no answer comes back, and none will."""
     stage.net.silence(replica.node, stage.pair.primary.node)
     time.sleep(0.2)
     stage.pair.primary.sql("SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE "
@@ -108,7 +121,7 @@ def lose_answers(stage, replica, _):
 HAPPENINGS = {crash_server: 3, stop_server: 2, kill_server: 3, hang_server: 3, promote_standby: 2,
               kill_replica: 4, pause_replica: 1, kill_broker: 1, hang_broker: 2,
               cut_from_server: 4, cut_from_broker: 2, cut_from_store: 3, cut_from_job: 3,
-              lose_answers: 4}
+              lose_answers: 2, lose_commits: 4}
 
 
 class Client(Worker):
@@ -208,5 +221,7 @@ def test_nothing_is_lost_by_what_happens_to_servers(stage, tmp_path, capsys):
     assert set(crowd.job_ends) <= set(JOB_ENDS), f"SEED={SEED}: {sorted(set(crowd.job_ends))}"
     with capsys.disabled():
         slowest = max(client.slowest for client in crowd.clients)
-        print(f"\n{EVENTS} faults over {all_of_it.net.kind}, {len(log)} calls, "
-              f"{len(crowd.job_ends)} jobs, slowest answer {slowest:.1f} s, SEED={SEED}")
+        unknown = sum(one.log().count("lost at COMMIT") for one in all_of_it.replicas)
+        print(f"\n{EVENTS} faults over {all_of_it.net.kind}, {len(log)} calls, {unknown} COMMITs "
+              f"without an answer, {len(crowd.job_ends)} jobs, slowest answer {slowest:.1f} s, "
+              f"SEED={SEED}")
