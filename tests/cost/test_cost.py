@@ -23,9 +23,9 @@ PLAIN_PROCESSOR = {"GLIBC_TUNABLES": "glibc.cpu.hwcaps=-AVX2,-AVX512F,-AVX512VL,
 SMALL, LARGE = 256, 768
 # Calls that carry data or make it last. How threads wait for each other depends on the machine, and
 # so does in how many pieces a request comes.
-COUNTED = ("accept4", "read", "readv", "pread64", "write", "writev", "pwrite64" "sendto",
-           "sendmsg", "sendfile", "openat", "openat2", "close", "unlinkat", "renameat2",
-           "linkat", "fsync", "fdatasync", "newfstatat", "statx")
+COUNTED = ("accept4", "read", "readv", "pread64", "write", "writev", "pwrite64", "sendto",
+           "sendmsg", "sendfile", "openat", "openat2", "close", "unlinkat", "renameat2", "linkat",
+           "fsync", "fdatasync", "newfstatat", "statx")
 
 
 def judge(name, measured):
