@@ -68,7 +68,7 @@ class PostgresBacklog:
 
     def __init__(self, stage, rows, bucket, prefix="postgres"):
         self.server, self.rows = stage.postgres(), rows
-        self.files = bucket.url(prefix)
+        self.files = bucket.url(f"{prefix}-{rows}")
         self.name, self.copies = f"backlog_{rows}", 0
         psql(self.server.address(), f"CREATE DATABASE {self.name}")
         adopt(stage, self.server.address(self.name), self.files, bucket.environment)
@@ -89,6 +89,14 @@ class PostgresBacklog:
     def drop(self, address):
         psql(self.server.address(), f"DROP DATABASE {address.rsplit('/', 1)[1]} WITH (FORCE)")
 
+    def run(self, address, statement):
+        psql(address, statement)
+
+    def run_source(self, statement):
+        """On what copies are made of."""
+        psql(self.server.address(self.name), statement)
+        psql(self.server.address(self.name), "VACUUM (FREEZE, ANALYZE)")
+
     def is_done(self, address):
         return psql(address, "SELECT EXISTS (SELECT FROM deletions)") == "f"
 
@@ -100,7 +108,7 @@ class SqliteBacklog:
     """The same in a file."""
 
     def __init__(self, stage, rows, bucket, prefix="sqlite"):
-        self.rows, self.files, self.stage = rows, bucket.url(prefix), stage
+        self.rows, self.files, self.stage = rows, bucket.url(f"{prefix}-{rows}"), stage
         self.path = stage.new_folder("backlog") / "users.db"
         adopt(stage, f"sqlite:{self.path}", self.files, bucket.environment)
         now = int(time.time() * 1000)
@@ -122,6 +130,11 @@ class SqliteBacklog:
         import pathlib
         shutil.rmtree(pathlib.Path(address.removeprefix("sqlite:")).parent)
 
+    def run(self, address, statement):
+        path = address.removeprefix("sqlite:")
+        with contextlib.closing(sqlite3.connect(path)) as shell, shell:
+            shell.execute(statement)
+
     def is_done(self, address):
         path = address.removeprefix("sqlite:")
         with contextlib.closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True)) as shell:
@@ -131,6 +144,15 @@ class SqliteBacklog:
         path = address.removeprefix("sqlite:")
         with contextlib.closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True)) as shell:
             return shell.execute("SELECT count(*) FROM user_receipts").fetchone()[0]
+
+
+def empty_copy(made):
+    """A copy without the backlog: what a service at rest has."""
+    address = made.copy()
+    for table in ("deletions", "users"):
+        made.run(address, f"DELETE FROM {table}")
+    made.run(address, "DELETE FROM deletions")
+    return address
 
 
 def drain(service, backlog, address, bucket, asked, timeout=600):

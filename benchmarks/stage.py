@@ -9,6 +9,7 @@ import subprocess
 import time
 
 from support import postgres, programs
+from support.client import NO_ANSWER
 from support.ports import free_port
 from support.s3 import StandIn
 
@@ -173,7 +174,12 @@ class Service:
                    re.findall(rf"^{name}(?:{{[^}}]*}})? (\S+)$", text, re.MULTILINE))
 
     def wait_until_ready(self):
-        programs.wait_for(lambda: self.call("GET", "/api/ready")[0] == 200, what="it to be ready")
+        def ready():
+            try:
+                return self.call("GET", "/api/ready")[0] == 200
+            except NO_ANSWER:
+                return False
+        programs.wait_for(ready, what="users-service to be ready")
         return self
 
     def memory(self):
@@ -181,6 +187,11 @@ class Service:
         status = pathlib.Path(f"/proc/{self.process.pid}/status").read_text()
         return tuple(int(re.search(rf"{name}:\s+(\d+)", status).group(1)) / 1024
                      for name in ("RssAnon", "VmRSS"))
+
+    def sweeps(self):
+        """How often a job has called, by what the service logs: it listens with TLS, too."""
+        log = self.folder / "stderr"
+        return log.read_text().count("sweep finished") if log.exists() else 0
 
     def processor_seconds(self):
         """User and system time of the process, in seconds."""
