@@ -63,18 +63,29 @@ def adopt(stage, database, files, environment):
         service.end()
 
 
+def source(statements, marked, live):
+    """The statements that fill a database: with users who go, or with live ones (`live`)."""
+    if not live:
+        return statements
+    users = statements.split("INSERT INTO deletions")[0]
+    mark = f", {marked}, {{now}} - {{rows}} + n,"
+    assert mark in users
+    return users.replace(mark, ", false, NULL,")
+
+
 class PostgresBacklog:
     """`rows` pending deletions on PostgreSQL; `copy` gives a database of one's own."""
 
-    def __init__(self, stage, rows, bucket, prefix="postgres"):
+    def __init__(self, stage, rows, bucket, live=False):
         self.server, self.rows = stage.postgres(), rows
-        self.files = bucket.url(f"{prefix}-{rows}")
+        self.prefix = f"postgres-{rows}"
+        self.files = bucket.url(self.prefix)
         self.name, self.copies = f"backlog_{rows}", 0
         psql(self.server.address(), f"CREATE DATABASE {self.name}")
         adopt(stage, self.server.address(self.name), self.files, bucket.environment)
         now = int(time.time() * 1000)
         psql(self.server.address(self.name),
-             POSTGRES_ROWS.format(rows=rows, now=now, spread=SPREAD))
+             source(POSTGRES_ROWS, "true", live).format(rows=rows, now=now, spread=SPREAD))
         psql(self.server.address(self.name), "VACUUM (FREEZE, ANALYZE)")
 
     def copy(self):
@@ -88,6 +99,10 @@ class PostgresBacklog:
 
     def drop(self, address):
         psql(self.server.address(), f"DROP DATABASE {address.rsplit('/', 1)[1]} WITH (FORCE)")
+
+    def keys(self):
+        """Every avatar's key."""
+        return psql(self.server.address(self.name), "SELECT avatar_key FROM users").split()
 
     def run(self, address, statement):
         psql(address, statement)
@@ -107,16 +122,17 @@ class PostgresBacklog:
 class SqliteBacklog:
     """The same in a file."""
 
-    def __init__(self, stage, rows, bucket, prefix="sqlite"):
-        self.rows, self.files, self.stage = rows, bucket.url(f"{prefix}-{rows}"), stage
+    def __init__(self, stage, rows, bucket, live=False):
+        self.prefix = f"sqlite-{rows}"
+        self.rows, self.files, self.stage = rows, bucket.url(self.prefix), stage
         self.path = stage.new_folder("backlog") / "users.db"
         adopt(stage, f"sqlite:{self.path}", self.files, bucket.environment)
         now = int(time.time() * 1000)
         with contextlib.closing(sqlite3.connect(self.path)) as shell, shell:
             shell.create_function("uuid7", 1, uuid7, deterministic=True)
             shell.create_function("hash", 1, hashed, deterministic=True)
-            shell.executescript("BEGIN;" + SQLITE_ROWS.format(rows=rows, now=now, spread=SPREAD)
-                                + "COMMIT; PRAGMA wal_checkpoint(TRUNCATE);")
+            rows_of = source(SQLITE_ROWS, "1", live).format(rows=rows, now=now, spread=SPREAD)
+            shell.executescript(f"BEGIN;{rows_of}COMMIT; PRAGMA wal_checkpoint(TRUNCATE);")
 
     def copy(self):
         path = self.stage.new_folder("copy") / "users.db"
@@ -129,6 +145,10 @@ class SqliteBacklog:
     def drop(self, address):
         import pathlib
         shutil.rmtree(pathlib.Path(address.removeprefix("sqlite:")).parent)
+
+    def keys(self):
+        with contextlib.closing(sqlite3.connect(self.path)) as shell:
+            return [key for key, in shell.execute("SELECT avatar_key FROM users")]
 
     def run(self, address, statement):
         path = address.removeprefix("sqlite:")

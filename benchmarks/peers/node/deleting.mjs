@@ -8,12 +8,12 @@ const headers = {
     + 'SignedHeaders=host, Signature=0',
 };
 
-export function deleter(endpoint, connections) {
+function requester(endpoint, connections) {
   const { hostname, port } = new URL(endpoint);
   const agent = new http.Agent({ keepAlive: true, maxSockets: connections, scheduling: 'fifo' });
 
-  function request(method, path, more, body) {
-    return new Promise((resolve, reject) => {
+  const request = (method, path, more, body) => (
+    new Promise((resolve, reject) => {
       const sent = http.request({ hostname, port, method, path, agent,
                                   headers: { ...headers, ...more } }, (answer) => {
         const parts = [];
@@ -25,9 +25,18 @@ export function deleter(endpoint, connections) {
       });
       sent.on('error', reject);
       sent.end(body);
-    });
-  }
+    })
+  );
+  return { agent, request };
+}
 
+export function putter(endpoint, connections) {
+  const { request } = requester(endpoint, connections);
+  return { put: (key, body) => request('PUT', `/bucket/${key}`, {}, body) };
+}
+
+export function deleter(endpoint, connections) {
+  const { agent, request } = requester(endpoint, connections);
   return {
     one: (key) => request('DELETE', `/bucket/${key}`, {}),
     async many(keys) {
