@@ -21,7 +21,9 @@ import sys
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 EXCLUSIONS = pathlib.Path(__file__).with_name("exclusions")
-BRANCHES_LEAST = 95.0
+LEAST = (100.0, 95.0)  # of a module's lines, and of its branches
+# The audit is younger than the rest: it may not fall behind what it has.
+LEAST_OF = {"audit": (97.0, 88.0)}
 
 # A module, what is in it, and whose unit tests are counted.
 MODULES = {
@@ -30,6 +32,7 @@ MODULES = {
                "src/fallback/engine_state.h", "src/fallback/engine_sweep.c",
                "src/fallback/engine_watch.c", "src/fallback/identity.c", "src/fallback/pace.c",
                "src/fallback/page.c", "src/fallback/sweep.c", "src/fallback/waiters.c"],
+    "audit": ["src/fallback/audit.c", "src/fallback/audit_page.c"],
     "retry table": ["src/fallback/verdict.c", "src/fallback/backoff.c"],
     "users": ["src/users/adding.c", "src/users/deleting.c", "src/users/flow.c",
               "src/users/updating.c", "src/users/uploading.c", "src/users/user.c"],
@@ -105,8 +108,9 @@ class Module:
     def share(self):
         return 100.0 * self.taken / self.branches if self.branches else 100.0
 
-    def holds(self):
-        return self.reached == self.lines and self.share() >= BRANCHES_LEAST
+    def holds(self, lines_least, branches_least):
+        return (100.0 * self.reached >= lines_least * self.lines > 0
+                and self.share() >= branches_least)
 
 
 def collect(counted):
@@ -142,7 +146,8 @@ def main(build):
         print(f"{path}: in no module of {pathlib.Path(__file__).name}")
     for row in stale:
         print(f"{EXCLUSIONS.name}: reached, or gone: {row.kind} {row.path} {row.text}")
-    return not (unseen or unlisted or stale) and all(map(Module.holds, modules.values()))
+    return not (unseen or unlisted or stale) and all(
+        module.holds(*LEAST_OF.get(name, LEAST)) for name, module in modules.items())
 
 
 if __name__ == "__main__":

@@ -204,6 +204,6 @@ def test_everything_is_finished_two_periods_after_the_links_are_well(service, s3
     periods = [period for _, of_world in results for period in of_world]
     assert len(periods) == len(tried)
     with capsys.disabled():
-        print(f"\n{len(tried)} combinations of faults, {sum(calls for calls, _ in results)} calls, "
-              f"{periods.count(1)} finished within one run of the job and {periods.count(2)} within "
-              f"two, in {time.monotonic() - begun:.0f} s, SEED={SEED}")
+        print(f"\n{len(tried)} combinations of faults, {sum(calls for calls, _ in results)} calls; "
+              f"runs of the job until all was finished: one {periods.count(1)} times, two "
+              f"{periods.count(2)} times; {time.monotonic() - begun:.0f} s, SEED={SEED}")
