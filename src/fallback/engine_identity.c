@@ -78,10 +78,13 @@ void engine_identity_check(struct engine *engine, int64_t now)
         store_check(engine, now, &engine->stores[i]);
 }
 
-static void reopen_note(struct engine_store *store, int64_t since)
+static void reopen_note(struct engine_store *store, int64_t since, int64_t boot)
 {
-    if (!store->reopen_since || since < store->reopen_since)
+    bool first = !store->reopen_since;
+    if (first || since < store->reopen_since)
         store->reopen_since = since;
+    if (first || boot < store->reopen_boot)
+        store->reopen_boot = boot;
 }
 
 void engine_reopen(struct engine *engine, int64_t now)
@@ -91,8 +94,10 @@ void engine_reopen(struct engine *engine, int64_t now)
         if (!store->reopen_since || store->reopening || now < store->reopen_at)
             continue;
         store->reopening = true;
-        store->reopen =
-            (struct repository_op){.verb = RECEIPTS_REOPEN, .since = store->reopen_since};
+        store->reopen = (struct repository_op){.verb = RECEIPTS_REOPEN,
+                                               .since = store->reopen_since,
+                                               .elapsed_ms = now - store->reopen_boot};
+        store->reopening_boot = store->reopen_boot;
         memcpy(store->reopen.store_id, store->reopen_id, UUID_TEXT_SIZE);
         store->reopen_since = 0;
         engine_write(engine, &store->reopen);
@@ -110,7 +115,7 @@ bool engine_reopened(struct engine *engine, int64_t now, const struct repository
     if (op->outcome == REPOSITORY_OK) {
         engine->woken = true;
     } else {
-        reopen_note(store, op->since);
+        reopen_note(store, op->since, store->reopening_boot);
         store->reopen_at = now + PAUSE_MS;
     }
     return true;
@@ -127,7 +132,7 @@ static void store_lost(struct engine *engine, int64_t now, struct engine_store *
     if (store->identity != IDENTITY_GOOD || !store->identity_known || !engine->database_ahead)
         return;
     memcpy(store->reopen_id, store->id, UUID_TEXT_SIZE);
-    reopen_note(store, store->good_since - PAUSE_MS);
+    reopen_note(store, store->good_since - PAUSE_MS, store->good_boot - PAUSE_MS);
     engine_reopen(engine, now);
 }
 
@@ -142,6 +147,7 @@ static void identity_good(struct engine *engine, int64_t now, struct engine_stor
     store->identity_known = true;
     store->good_at = now;
     store->good_since = now + engine->database_ahead;
+    store->good_boot = now;
     memcpy(store->id, store_id, UUID_TEXT_SIZE);
     /* Who leaves the deletes to others sends nothing else that would show it. */
     bool closes = store->check_closes || engine->options.aside;

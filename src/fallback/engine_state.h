@@ -51,12 +51,15 @@ struct engine_store {
     bool check_closes;  /* nothing else to probe with: a good look closes the breaker */
     int64_t good_at;    /* of the last good look; 0: look again before confirming */
     int64_t good_since; /* database time of the last good look, once a claim told it */
+    int64_t good_boot;  /* boot-time clock's */
     int64_t check_at;   /* not before */
     /* Receipts to reopen: kept until the database has taken it. */
     int64_t reopen_since; /* database time; 0: there are none */
-    int64_t reopen_at;    /* not before */
+    int64_t reopen_boot; /* boot-time clock's, for the database's may have been set back (P4) */
+    int64_t reopen_at;   /* not before */
     char reopen_id[UUID_TEXT_SIZE];
     bool reopening;
+    int64_t reopening_boot; /* reopen_boot, of the one under way */
     struct repository_op reopen;
 };
 

@@ -222,7 +222,8 @@ enum repository_verb {
     DELETIONS_REDATE, /* in: longest. What a clock that was set back put too far ahead is due
                          now, guards and second looks count from now (P4). out: matched */
     MARKED_FINISH,    /* removes marked users that have no deletions left (R12). out: matched */
-    RECEIPTS_REOPEN,  /* in: store_id, since. What was receipted since is work again (M3) */
+    RECEIPTS_REOPEN,  /* in: store_id, since, elapsed_ms. What was receipted since, or in the
+                         last elapsed_ms (P4), is work again (M3) */
     RECEIPTS_SEAL,    /* in: id: the database's own. Seals the next range of receipts, unless
                          somebody    else does so now. out: matched: how many records; more: others
                          wait, or    others have to end before it is known */
@@ -291,7 +292,7 @@ struct repository_op {
     int filter_state; /* enum deletion_state; -1: any */
     int64_t limit;
     int64_t guard_ms;
-    int64_t since;
+    int64_t since, elapsed_ms;
     int64_t if_version;
     struct user user;
     struct idempotency idempotency;
@@ -322,6 +323,13 @@ struct repository_op {
     void (*done)(struct repository_op *op); /* on the store thread; must not block */
     void *owner;                            /* the caller's */
 };
+
+/* What a RECEIPTS_REOPEN goes back to: a clock that was set back dates later receipts earlier.
+ */
+static inline int64_t repository_op_since(const struct repository_op *op, int64_t now)
+{
+    return op->since < now - op->elapsed_ms ? op->since : now - op->elapsed_ms;
+}
 
 /* Frees what the operation owns, not the operation. */
 void repository_op_deinit(struct repository_op *op);

@@ -4,6 +4,8 @@
  */
 #include "contract/repository_support.h"
 
+#include <string.h>
+
 #define HOUR INT64_C(3600000)
 #define DAY  INT64_C(86400000)
 
@@ -114,6 +116,21 @@ static void clock__set_back_during_a_walk_ends_no_lease(void **state)
         0);
 }
 
+/* Set back after the store was last known to be ours: what is receipted then is dated earlier.
+ */
+static void clock__set_back_hides_no_receipt_from_reopening(void **state)
+{
+    (void)state;
+    deletion_leave(ADA, "avatars/1");
+    assert_true(finish("avatars/1").finished);
+    struct repository_op *op = op_new(RECEIPTS_REOPEN);
+    memcpy(op->store_id, STORE, sizeof STORE);
+    op->since = backlog_get().now + DAY;
+    op->elapsed_ms = HOUR;
+    assert_int_equal(op_apply(op), REPOSITORY_OK);
+    assert_int_equal(op->matched, 1);
+}
+
 /* Of a worker whose leases are longer than the claimer's: another version, another setting. */
 static void clock__that_is_right_keeps_the_longest_lease(void **state)
 {
@@ -154,6 +171,7 @@ int main(void)
         CONTRACT(clock__set_back_starts_a_second_look_anew_from_now),
         CONTRACT(clock__set_back_does_not_lengthen_a_lease),
         CONTRACT(clock__set_back_during_a_walk_ends_no_lease),
+        CONTRACT(clock__set_back_hides_no_receipt_from_reopening),
         CONTRACT(clock__that_is_right_keeps_the_longest_lease),
         CONTRACT(clock__that_is_right_changes_nothing),
     };

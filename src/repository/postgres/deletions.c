@@ -109,16 +109,17 @@ int postgres_marked_finish(struct session *session, struct repository_op *op, in
 int postgres_receipts_reopen(struct session *session, struct repository_op *op, int64_t now)
 {
     struct query query;
+    int64_t since = repository_op_since(op, now);
     /* The rows first: a receipt that was taken back no longer stands. */
     pq_begin(&query, session, STATEMENT_REOPEN_DELETIONS);
     pq_text(&query, op->store_id);
-    pq_number(&query, op->since);
+    pq_number(&query, since);
     pq_number(&query, now);
     if (matched_change(op, &query) < 0)
         return -1;
     pq_begin(&query, session, STATEMENT_REOPEN_RECEIPTS);
     pq_text(&query, op->store_id);
-    pq_number(&query, op->since);
+    pq_number(&query, since);
     pq_number(&query, now);
     return pq_change(&query) < 0 ? -1 : 0;
 }

@@ -76,16 +76,17 @@ int sqlite_marked_finish(struct connection *connection, struct repository_op *op
 
 int sqlite_receipts_reopen(struct connection *connection, struct repository_op *op, int64_t now)
 {
+    int64_t since = repository_op_since(op, now);
     /* The rows first: a receipt that was taken back no longer stands. */
     struct query deletions = query_begin(connection, STATEMENT_REOPEN_DELETIONS);
     query_text(&deletions, op->store_id);
-    query_number(&deletions, op->since);
+    query_number(&deletions, since);
     query_number(&deletions, now);
     if (matched_change(connection, op, &deletions) < 0)
         return -1;
     struct query receipts = query_begin(connection, STATEMENT_REOPEN_RECEIPTS);
     query_text(&receipts, op->store_id);
-    query_number(&receipts, op->since);
+    query_number(&receipts, since);
     query_number(&receipts, now);
     return query_change(connection, &receipts) < 0 ? -1 : 0;
 }

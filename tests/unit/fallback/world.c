@@ -200,6 +200,7 @@ static void write_apply(struct world *world, struct repository_op *op)
             op->outcome = REPOSITORY_FAILED;
         else
             world->reopened_since = op->since;
+        world->reopened_boot = world->now - op->elapsed_ms;
         break;
     default:
         assert(false && "a write that the engine should not ask for");

@@ -55,6 +55,7 @@ struct world {
     enum identity_verdict identity;
     bool identity_hangs;    /* looks are not answered until world_identity_answer */
     int64_t reopened_since; /* 0: nothing was reopened */
+    int64_t reopened_boot;  /* the same by the boot-time clock */
     bool reopens_fail;
     int64_t reopens; /* asked for */
 
