@@ -2,6 +2,7 @@
 
 #include "faults.h"
 #include "judge.h"
+#include "nemesis.h"
 #include "repository/sqlite/sqlite.h"
 #include "virtual.h"
 
@@ -189,6 +190,7 @@ static void batch_arrive(void *owner)
     int64_t slow = fault_is_on(FAULT_DATABASE_SLOW) && chance_of(150) ? SECONDS(30) : 0;
     replica_later(batch->replica, chance_between(0, 2) + chance_between(0, slow), batch_answer,
                   batch);
+    nemesis_moment(batch->replica);
 }
 
 /* On the store thread: takes what has queued up. */

@@ -17,6 +17,7 @@ const char *fault_name(enum fault fault)
         [FAULT_STORE_HANGS] = "store hangs",
         [FAULT_STORE_ERRORS] = "store errors",
         [FAULT_STORE_REFUSES] = "store refuses",
+        [FAULT_STORE_SWAPPED] = "store swapped",
         [FAULT_STORE_SLOW] = "store slow",
         [FAULT_ANSWERS_LOST] = "answers lost",
         [FAULT_ANSWERS_PARTIAL] = "answers partial",
@@ -45,6 +46,17 @@ static int count_draw(void)
     return drawn < 65 ? (int)chance_between(1, 2) : (int)chance_between(3, 6);
 }
 
+/*
+ * For longer than a good look lasts: two flips between two looks are seen by nobody (M3). Not
+ * before the database knows its store.
+ */
+static void swap_plan(void)
+{
+    windows[FAULT_STORE_SWAPPED].from = chance_between(SECONDS(40), SECONDS(140));
+    windows[FAULT_STORE_SWAPPED].until =
+        windows[FAULT_STORE_SWAPPED].from + chance_between(SECONDS(90), SECONDS(150));
+}
+
 void faults_plan(int64_t until_ms, bool clock_goes_back)
 {
     memset(windows, 0, sizeof windows);
@@ -57,6 +69,8 @@ void faults_plan(int64_t until_ms, bool clock_goes_back)
             continue;
         windows[fault].from = chance_between(0, middle);
         windows[fault].until = chance_between(middle + 1, until_ms);
+        if (fault == FAULT_STORE_SWAPPED)
+            swap_plan();
         if (windows[fault].until > end)
             end = windows[fault].until;
         trace_say("fault: %s from %.3f to %.3f", fault_name(fault),

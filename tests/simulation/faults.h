@@ -12,6 +12,7 @@ enum fault {
     FAULT_STORE_HANGS,     /* no answer, with or without an effect */
     FAULT_STORE_ERRORS,    /* 500, 503, 429, with or without an effect */
     FAULT_STORE_REFUSES,   /* 403 */
+    FAULT_STORE_SWAPPED,   /* the store's name leads to another store (M3) */
     FAULT_STORE_SLOW,      /* answers take seconds */
     FAULT_ANSWERS_LOST,    /* an effect, and no answer */
     FAULT_ANSWERS_PARTIAL, /* some keys of an answer fail, or are missing */

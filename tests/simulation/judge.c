@@ -9,6 +9,9 @@
 /* What a run of the job takes, from its slot to its end. */
 #define RUN_MS SECONDS(30)
 
+/* SQLite's days are fractions: a time may be a millisecond off. */
+#define ROUNDING_MS 2
+
 enum look { LOOK_USERS, LOOK_DELETIONS, LOOK_RECEIPTS, LOOK_USER_RECEIPTS, LOOK_COUNT };
 
 static const char *const queries[LOOK_COUNT] = {
@@ -94,12 +97,15 @@ static void deletions_look(sqlite3_stmt *rows)
         if (before[key - ledger.keys] && claim < key->claim)
             broken("R6: the claim of %s fell from %lld to %lld", key->name,
                    (long long)key->claim, (long long)claim);
+        int64_t before_claim = before[key - ledger.keys] ? key->claim : 0;
         if (!key->user && *text_of(rows, 1))
             key->user = ledger_user(text_of(rows, 1));
         key->scheduled = key->recorded = true;
         key->claim = claim;
         key->not_before = sqlite3_column_int64(rows, 3);
         key->leased_until = sqlite3_column_int64(rows, 4);
+        if (claim > before_claim)
+            key->lease_ends = virtual_now() + key->leased_until - database_now();
         key->second_look = sqlite3_column_int(rows, 5);
         key->upload = sqlite3_column_int(rows, 6);
         key->blocked = sqlite3_column_int(rows, 7);
@@ -139,18 +145,25 @@ static int64_t due_until(const struct ledger_key *key)
 {
     int64_t since = key->not_before - VIRTUAL_EPOCH_MS - virtual_database_offset;
     /* A clock that was set back: dated anew within a minute (P4). */
-    int64_t longest = judge.healed_at + MINUTES(1) +
-                      (!key->upload       ? 0
-                       : key->second_look ? SECOND_LOOK_MS
-                                          : GUARD_MS);
+    int64_t longest = judge.healed_at + MINUTES(1) + (key->upload ? GUARD_MS : 0);
+    /* Counted from the first look, which has two periods of its own. */
+    if (key->upload && key->second_look)
+        longest += 2 * judge.period_ms + RUN_MS + SECOND_LOOK_MS;
     since = since < longest ? since : longest;
     since = since > judge.healed_at ? since : judge.healed_at;
     return since + 2 * judge.period_ms + RUN_MS;
 }
 
+/* What another store said is taken back once that is noticed, and done again (M3). */
+static bool is_doubtful(const struct ledger_key *key)
+{
+    return key->doubtful &&
+           (!judge.healed || virtual_now() < judge.healed_at + 2 * judge.period_ms + RUN_MS);
+}
+
 static void key_judge(const struct ledger_key *key)
 {
-    if (key->present && !key->owner && !key->scheduled)
+    if (key->present && !key->owner && !key->scheduled && !is_doubtful(key))
         broken("orphan: %s is there, nobody's, and nothing is going to delete it", key->name);
     if (is_live(key) && !key->present)
         broken("lost: %s points at %s, which is not there", key->owner->id, key->name);
@@ -160,7 +173,7 @@ static void key_judge(const struct ledger_key *key)
         broken("forgotten: %s has no pointer, no row and no receipt", key->name);
     if (key->receipts > key->corrected + 1)
         broken("%s has two receipts", key->name);
-    if (key->receipts > key->corrected && key->present)
+    if (key->receipts > key->corrected && key->present && !is_doubtful(key))
         broken("untrue: %s has a receipt, and is there", key->name);
     /* But for a receipt that was taken back, since the store was in doubt (M3). */
     if (key->user && key->user->receipt && !key->corrected && (key->scheduled || key->owner))
@@ -201,10 +214,10 @@ static void claim_judge(const struct claim *claim, const struct deletion *row)
     struct ledger_key *key = ledger_key(row->key);
     if (!key->scheduled)
         return;
-    if (key->not_before > claim->now + 1)
+    if (key->not_before > claim->now + ROUNDING_MS)
         broken("R4: %s was claimed %lld ms before its time", key->name,
                (long long)(key->not_before - claim->now));
-    if (key->leased_until > claim->now + 1 &&
+    if (key->leased_until > claim->now + ROUNDING_MS &&
         key->leased_until <= claim->now + REPOSITORY_LEASE_MAX_MS)
         broken("R5: %s was claimed under a lease", key->name);
     key->leased_until = claim->now + claim->lease_ms;
@@ -248,8 +261,9 @@ static void ops_describe(struct repository_op *const *ops, size_t count)
         const char *key = op->verb == DELETIONS_CLAIM && rows ? op->claim.claimed.rows[0].key
                           : op->verb == DELETIONS_CONFIRM     ? op->confirm.items[0].row->key
                                                               : op->key;
-        trace_say("database: %s %s%s: outcome %d, %zu rows", names[op->verb], op->id, key,
-                  (int)op->outcome, rows);
+        bool named = (size_t)op->verb < sizeof names / sizeof *names && names[op->verb];
+        trace_say("database: %s %s%s: outcome %d, %zu rows",
+                  named ? names[op->verb] : "another", op->id, key, (int)op->outcome, rows);
     }
 }
 
@@ -285,10 +299,11 @@ void judge_sends(const struct files_op *op, int64_t until)
         upload_judge(ledger_key(op->key), until);
     if (op->verb != FILES_DELETE)
         return;
-    if (until > virtual_now() + LEASE_MS / 2)
-        broken("R5: a call may take longer than half its lease");
     for (size_t i = 0; i < op->count; i++) {
         const struct ledger_key *key = ledger_key(op->keys[i]);
+        if (key->scheduled && key->claim &&
+            until > key->lease_ends - LEASE_MS / 2 + ROUNDING_MS)
+            broken("R5: the deletion of %s may take longer than half its lease", key->name);
         if (key->scheduled && key->claim == 0)
             broken("R7: %s is being deleted, and nobody has claimed it", key->name);
     }
@@ -313,6 +328,12 @@ void judge_told_pending(const struct ledger_user *user)
         broken("a client was told that %s is being deleted, who is not", user->id);
 }
 
+/* Its end was true when it was told; it may have been reopened since (M3). */
+static bool is_unfinished(const struct ledger_key *key)
+{
+    return (key->present || (key->scheduled && !key->corrected)) && !is_doubtful(key);
+}
+
 void judge_told_gone(struct ledger_user *user)
 {
     user->told_deleted = true;
@@ -320,7 +341,7 @@ void judge_told_gone(struct ledger_user *user)
         broken("a client was told that %s is gone, who is not", user->id);
     for (size_t i = 0; i < ledger.key_count; i++) {
         const struct ledger_key *key = &ledger.keys[i];
-        if (key->user == user && (key->present || key->scheduled))
+        if (key->user == user && is_unfinished(key))
             broken("a client was told that %s is gone, but not %s", user->id, key->name);
     }
 }
@@ -334,7 +355,7 @@ void judge_told_attached(const struct ledger_key *key)
 
 void judge_told_detached(const struct ledger_key *key)
 {
-    if (key->owner || key->present || key->scheduled)
+    if (key->owner || is_unfinished(key))
         broken("a client was told that %s is gone, which is not", key->name);
 }
 

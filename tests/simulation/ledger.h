@@ -27,12 +27,14 @@ struct ledger_key {
     int puts;         /* requests that began */
     int64_t putting;  /* effects that may still come */
     bool present;     /* in the store */
+    bool doubtful;    /* another store said of it that it is gone (M3) */
     /* In the database, by the last look. */
     bool recorded;             /* it was known there */
     bool attached;             /* some user pointed at it */
     struct ledger_user *owner; /* who points at it; NULL: nobody */
     bool scheduled;            /* it has a row in deletions */
     int64_t claim, not_before, leased_until;
+    int64_t lease_ends; /* virtual time, as it was when the claim was seen */
     bool second_look, upload, blocked;
     int receipts, corrected;
     int64_t overdue_at; /* virtual time at which its row has to be gone; 0: not yet known */

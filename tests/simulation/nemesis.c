@@ -5,6 +5,7 @@
 #include "faults.h"
 #include "job_host.h"
 #include "ledger.h"
+#include "provider.h"
 #include "replica.h"
 #include "virtual.h"
 
@@ -26,11 +27,8 @@ static void start_again(void *owner)
         replica_start(replica);
 }
 
-static void replica_end(void)
+static void replica_end(struct replica *replica)
 {
-    struct replica *replica = replica_any();
-    if (!replica)
-        return;
     clients_abandon(replica);
     job_host_abandon(replica);
     replica_crash(replica);
@@ -38,12 +36,28 @@ static void replica_end(void)
                start_again, replica);
 }
 
-static void replica_stand_still(void)
+static void replica_stand_still(struct replica *replica)
 {
-    struct replica *replica = replica_any();
-    if (replica)
-        replica_pause(replica, chance_of(600) ? chance_between(1, SECONDS(30))
-                                              : chance_between(1, SECONDS(150)));
+    int64_t most = faults_end() + SECONDS(60) - virtual_now();
+    int64_t length =
+        chance_of(600) ? chance_between(1, SECONDS(30)) : chance_between(1, MINUTES(5));
+    replica_pause(replica, length < most ? length : most);
+}
+
+/* Nobody but the process that was told knows what another store has said (M3). */
+static bool may_crash(void)
+{
+    return fault_is_on(FAULT_CRASHES) && !provider_is_swapped();
+}
+
+void nemesis_moment(struct replica *replica)
+{
+    if (!replica->alive)
+        return;
+    if (may_crash() && chance_of(20))
+        replica_end(replica);
+    else if (fault_is_on(FAULT_PAUSES) && chance_of(40))
+        replica_stand_still(replica);
 }
 
 static void database_clock_step(void)
@@ -92,10 +106,11 @@ static void sql_type(void)
 static void nemesis_act(void *owner)
 {
     (void)owner;
-    if (fault_is_on(FAULT_CRASHES) && chance_of(150))
-        replica_end();
-    if (fault_is_on(FAULT_PAUSES) && chance_of(60))
-        replica_stand_still();
+    struct replica *replica = replica_any();
+    if (replica && may_crash() && chance_of(100))
+        replica_end(replica);
+    else if (replica && fault_is_on(FAULT_PAUSES) && chance_of(40))
+        replica_stand_still(replica);
     if (fault_is_on(FAULT_DATABASE_CLOCK) && chance_of(80))
         database_clock_step();
     if (fault_is_on(FAULT_JOB_CLOCK) && chance_of(50))

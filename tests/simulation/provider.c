@@ -4,6 +4,7 @@
 #include "files/driver.h"
 #include "judge.h"
 #include "ledger.h"
+#include "nemesis.h"
 #include "replica.h"
 #include "virtual.h"
 
@@ -18,6 +19,7 @@ struct call {
     unsigned life;       /* of the replica */
     struct files_op *op; /* nobody's once `answered`, or once its replica has ended */
     bool answered;
+    bool other;    /* it went to another store */
     int64_t until; /* virtual time */
     enum files_verb verb;
     size_t count;
@@ -28,11 +30,18 @@ struct call {
 
 static struct files_identity stored; /* "": there is none */
 static int uploads;
+static int64_t other_until; /* the other store stays so long, for what it has said */
 
 void provider_begin(void)
 {
     stored = (struct files_identity){0};
     uploads = 0;
+    other_until = 0;
+}
+
+bool provider_is_swapped(void)
+{
+    return fault_is_on(FAULT_STORE_SWAPPED) || virtual_now() < other_until;
 }
 
 bool provider_expects_uploads(void)
@@ -44,12 +53,13 @@ static void answer_give(struct replica *replica, void *what)
 {
     struct call *call = what;
     struct files_op *op = call->op;
-    (void)replica;
     if (call->answered)
         return;
     call->answered = true;
     op->answer = call->answer;
     op->identity = call->identity;
+    op->address_changed = replica->saw_other != call->other;
+    replica->saw_other = call->other;
     for (size_t i = 0; i < call->count && call->verb == FILES_DELETE; i++) {
         if (files_key_is_open(op, i))
             op->answers[i] = call->answers[i];
@@ -106,11 +116,30 @@ static void key_delete(struct call *call, size_t at)
         files_answer_set(&call->answers[at], 204, "", "");
 }
 
+/* An empty store with another's identity, or none: whatever is to be deleted is not there. */
+static void other_answers(struct call *call)
+{
+    if (call->verb != FILES_DELETE) {
+        files_answer_set(&call->answer, 404, "NoSuchKey", "");
+        return;
+    }
+    for (size_t i = 0; i < call->count; i++) {
+        trace_say("another store: %s deleted", call->keys[i]->name);
+        call->keys[i]->doubtful |= call->keys[i]->present;
+        files_answer_set(&call->answers[i], 204, "", "");
+    }
+    other_until = virtual_now() + LEASE_MS;
+}
+
 /* The store does what it was asked for. */
 static void call_effect(void *owner)
 {
     struct call *call = owner;
     files_answer_set(&call->answer, 200, "", "");
+    if (call->other) {
+        other_answers(call);
+        return;
+    }
     switch (call->verb) {
     case FILES_PUT:
         trace_say("store: %s is there", call->keys[0]->name);
@@ -137,6 +166,8 @@ static void call_effect(void *owner)
         break;
     }
     judge_look();
+    if (call->life == call->replica->life)
+        nemesis_moment(call->replica);
 }
 
 static void call_effect_answered(void *owner)
@@ -163,7 +194,9 @@ static void call_travel(struct call *call)
     bool is_put = call->verb == FILES_PUT;
     bool late = is_put ? fault_is_on(FAULT_PUTS_LATE)
                        : call->verb == FILES_DELETE && fault_is_on(FAULT_DELETES_LATE);
-    if (fault_is_on(FAULT_STORE_DOWN)) {
+    call->other = provider_is_swapped();
+    if (fault_is_on(FAULT_STORE_DOWN) ||
+        (call->other && (is_put || call->verb == FILES_IDENTITY_CREATE))) {
         call_fail(call, delay, 0, FILES_CODE_UNREACHABLE);
     } else if (fault_is_on(FAULT_STORE_REFUSES) && chance_of(800)) {
         call_fail(call, delay, 403, "AccessDenied");

@@ -9,6 +9,9 @@
 
 void provider_begin(void);
 
+/* The store's name leads to another one. */
+bool provider_is_swapped(void);
+
 /* An upload may still land. */
 bool provider_expects_uploads(void);
 

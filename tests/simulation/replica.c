@@ -74,6 +74,7 @@ void replica_start(struct replica *replica)
     replica->alive = true;
     replica->turning = false;
     replica->tick_at = replica->paused_until = 0;
+    replica->saw_other = false;
     replica->repository = (struct repository){.replica = replica};
     replica->repository.last = &replica->repository.first;
     replica->files = (struct files){.replica = replica};

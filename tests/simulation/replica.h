@@ -33,6 +33,7 @@ struct replica {
     bool alive;
     bool turning; /* a turn is planned */
     int64_t tick_at, paused_until;
+    bool saw_other; /* the last answer came from another store */
     struct runtime *runtime;
     struct repository repository;
     struct files files;

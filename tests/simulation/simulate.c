@@ -91,8 +91,7 @@ static void life_run(uint64_t seed, bool traced, struct outcome *ret_outcome)
     virtual_begin(seed, traced);
     life_begin();
     int64_t end = faults_end() > BUSY_MS ? faults_end() : BUSY_MS;
-    /* Who stands still or has ended comes back a while after the last fault. */
-    life_go_on(end + SECONDS(150));
+    life_go_on(end + NEMESIS_REST_MS);
     if (!broken_promise())
         life_heal();
     *ret_outcome = (struct outcome){.hash = trace_hash(),
