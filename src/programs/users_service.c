@@ -12,6 +12,7 @@
 #include "http/guard.h"
 #include "http/listener.h"
 #include "http/server.h"
+#include "programs/audit_command.h"
 #include "programs/check.h"
 #include "programs/copy_command.h"
 #include "programs/drivers.h"
@@ -442,6 +443,8 @@ int main(int argc, char **argv)
 {
     if (argc > 1 && strcmp(argv[1], "check") == 0)
         return check_main(argc - 2, argv + 2);
+    if (argc > 1 && strcmp(argv[1], "audit") == 0)
+        return audit_command(argc - 2, argv + 2);
     if (argc > 2 && strcmp(argv[1], "files") == 0 && strcmp(argv[2], "copy") == 0)
         return copy_command(argc - 3, argv + 3);
     if (argc > 1 && strcmp(argv[1], "migrate") == 0)

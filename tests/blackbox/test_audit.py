@@ -4,7 +4,10 @@ The audit: objects that nobody owns go, and nothing that somebody owns, whatever
 Objects of long ago have keys of long ago, so no test waits for anything to grow old.
 """
 import os
+import pty
+import signal
 import sqlite3
+import subprocess
 import uuid
 
 import pytest
@@ -250,3 +253,67 @@ def test_it_begins_by_itself_when_its_time_has_come(service):
 def test_an_age_within_the_time_of_an_upload_is_refused(service):
     done = service(start=False).run(audit_age="29m", upload_guard="15m")
     assert done.returncode == 78 and "--audit-age" in done.stderr
+
+
+# The command.
+
+def arguments(one, *more, port=None, token_file=None):
+    return [programs.program("users-service"), "audit", "--private",
+            f"http://127.0.0.1:{port or one.private_port}", "--token-file",
+            str(token_file or one.token_file), *more]
+
+
+def command(one, *more, **changes):
+    done = subprocess.run(arguments(one, *more, **changes), env=one.child_environment(),
+                          stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=60,
+                          check=False)
+    return done.returncode, done.stdout, done.stderr
+
+
+def test_the_command_says_what_was_found_and_its_exit_code_what_that_means(aged, tmp_path):
+    one = aged
+    own(one, 1)
+    missing = own(one, 2)
+    lay(one, 1, 3)
+    one.start().wait_until_ready()
+    assert command(one, "--watch")[:2] == (0, "there was no audit yet\n")
+    code, out, err = command(one)
+    assert (code, err) == (65, "")
+    assert "audit done: 2 objects, 2 avatars of users" in out
+    assert f"missing     {old_key(2)} of user {missing}" in out
+    assert f"stray       {old_key(3)}" in out
+    code, out, err = command(one, "--delete")
+    assert code == 70 and "1 of 2 objects would go, and 5 percent may" in err
+    (one.files / old_key(2)).write_bytes(b"x")
+    code, out, err = command(one, "--delete", "--max-share", "50")
+    assert code == 0 and "1 objects that nobody owns, 1 of them to be deleted now" in out
+    at_rest(one)
+    assert command(one)[0] == command(one, "--watch")[0] == 0
+    wrong = tmp_path / "wrong"
+    wrong.write_text("not-the-token-of-this-service\n")
+    wrong.chmod(0o600)
+    assert command(one, token_file=wrong)[0] == 78
+    assert command(one, "--share", "5")[0] == 64
+    one.stop()
+    code, out, err = command(one)
+    assert code == 69 and "--private" in err
+
+
+def test_the_command_shows_how_far_it_is_on_a_terminal_and_may_be_left(service, s3d):
+    one = service(files=s3d.url("p"), environment=s3d.environment).wait_until_ready()
+    s3d.fault("refuse,verb=LIST,status=503,code=SlowDown")
+    ours, theirs = pty.openpty()
+    watching = subprocess.Popen(arguments(one), env=one.child_environment(), stderr=theirs,
+                                stdin=subprocess.DEVNULL, stdout=subprocess.PIPE)
+    os.close(theirs)
+    seen = b""
+    while b"% 0 objects" not in seen:
+        seen += os.read(ours, 1000)
+    assert b"[" in seen
+    watching.send_signal(signal.SIGINT)
+    assert watching.wait(30) == 75
+    os.close(ours)
+    watching.stdout.close()
+    assert state(one)["state"] == "running"
+    s3d.clear()
+    assert command(one, "--watch")[0] == 0
