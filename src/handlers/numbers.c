@@ -23,6 +23,13 @@ static bool backlog_read(struct service *service, struct backlog *ret_backlog)
     return known;
 }
 
+static bool audit_read(struct service *service, struct audit_place *ret_place)
+{
+    struct repository_op op = {.verb = AUDIT_GET, .place = ret_place};
+    runtime_read(service->runtime, &op);
+    return op.outcome == REPOSITORY_OK;
+}
+
 /* Before its first call it has as long as afterwards, from the start on. */
 static bool job_is_late(const struct service *service, const struct numbers *numbers)
 {
@@ -35,6 +42,7 @@ void numbers_read(struct service *service, struct numbers *ret_numbers)
 {
     *ret_numbers = (struct numbers){0};
     ret_numbers->known = backlog_read(service, &ret_numbers->backlog);
+    ret_numbers->audit_known = ret_numbers->known && audit_read(service, &ret_numbers->audit);
     runtime_status_get(service->runtime, &ret_numbers->runtime);
     runtime_queues_get(service->runtime, &ret_numbers->queues);
     struct trend_point now = point_now(&ret_numbers->backlog);

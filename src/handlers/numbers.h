@@ -9,6 +9,8 @@
 struct numbers {
     bool known; /* the database could be read: else the backlog is all 0 */
     struct backlog backlog;
+    bool audit_known; /* the same of the audit */
+    struct audit_place audit;
     struct runtime_status runtime;
     struct runtime_queues queues;
     int64_t rate;             /* done a second, in millionths, over the last minute */

@@ -42,9 +42,32 @@ static void backlog_set(const struct numbers *numbers)
                                           : EXPOSITION_UNKNOWN);
 }
 
+/* What is to be deleted is no drift any more: it is in the backlog. */
+static void drift_set(const struct numbers *numbers)
+{
+    static const enum audit_count kinds[] = {AUDIT_STRAYS, AUDIT_MISSING, AUDIT_VERSIONS,
+                                             AUDIT_UNKNOWN};
+    const struct audit_place *audit = &numbers->audit;
+    /* Until the one under way has ended, the one before it counts. */
+    if (numbers->audit_known && audit->state == AUDIT_RUNNING)
+        return;
+    for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {
+        int64_t left = audit->counts[kinds[i]];
+        if (kinds[i] == AUDIT_STRAYS)
+            left -= audit->counts[AUDIT_SCHEDULED];
+        metrics_set(METRIC_DRIFT, numbers->audit_known ? left : EXPOSITION_UNKNOWN,
+                    audit_count_name(kinds[i]));
+    }
+    metrics_set(METRIC_AUDIT_ENDED, !numbers->audit_known ? EXPOSITION_UNKNOWN
+                                    : audit->state == AUDIT_NEVER
+                                        ? 0
+                                        : MICROSECONDS(audit->ended_at));
+}
+
 static void numbers_set(const struct numbers *numbers)
 {
     backlog_set(numbers);
+    drift_set(numbers);
     for (int state = BREAKER_CLOSED; state <= BREAKER_HALF_OPEN; state++)
         metrics_set(METRIC_BREAKER, numbers->runtime.breaker == (enum breaker_state)state,
                     breaker_state_name((enum breaker_state)state));

@@ -46,6 +46,8 @@ enum metric {
     METRIC_SWEEPS_IN_VAIN,
     METRIC_JOB_CALLED,
     METRIC_JOB_LATE_AFTER,
+    METRIC_DRIFT, /* kind */
+    METRIC_AUDIT_ENDED,
     METRICS
 };
 

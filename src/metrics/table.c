@@ -131,6 +131,16 @@ const struct metric_row metric_table[METRICS] = {
     [METRIC_JOB_CALLED] =
         {"users_service_job_last_call_timestamp_seconds", GAUGE, UNIT_SECONDS,
          "When the Fallback Job last called; 0 if it has not since the start."},
+    [METRIC_DRIFT] =
+        {"users_service_audit_drift",
+         GAUGE,
+         UNIT_COUNT,
+         "What the last audit found and left, by kind (stray, missing, old-version, "
+         "unknown).",
+         {"kind"},
+         4},
+    [METRIC_AUDIT_ENDED] = {"users_service_audit_last_end_timestamp_seconds", GAUGE,
+                            UNIT_SECONDS, "When an audit last ended; 0 if none has."},
     [METRIC_JOB_LATE_AFTER] = {"users_service_job_late_after_seconds", GAUGE, UNIT_SECONDS,
                                "How long the Fallback Job may be silent: --job-late-after."},
 };

@@ -129,6 +129,8 @@ def test_it_looks_then_refuses_then_deletes_what_nobody_owns(aged):
     second = one.private.get("/api/audit/findings", limit=1, cursor=first["next"]).data
     assert (second["items"][0]["key"], second["next"]) == (old_key(4), None)
 
+    assert 'users_service_audit_drift{kind="stray"} 2' in one.private.get("/metrics").text
+
     told = audit(one, delete="true", maxShare=49)
     assert told["state"] == "refused" and "2 of 4" in told["trouble"]
     assert len(one.objects()) == 4 and not one.rows("SELECT key FROM deletions")
@@ -140,6 +142,7 @@ def test_it_looks_then_refuses_then_deletes_what_nobody_owns(aged):
     assert one.rows("SELECT key, reason, kind FROM receipts ORDER BY key") == [
         (old_key(2), "external", "done"), (old_key(4), "external", "done")]
     assert all(one.avatar(owner).status == 200 for owner in owners)
+    assert 'users_service_audit_drift{kind="stray"} 0' in one.private.get("/metrics").text
 
 
 def test_it_tells_apart_what_only_looks_like_nobodys(aged):
