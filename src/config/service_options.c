@@ -367,8 +367,8 @@ const struct option_table service_option_table = {
         "Keeps users in a database and their avatars in a file store, and keeps the two in\n"
         "agreement: what a crash or an outage leaves undone is recorded and finished.\n"
         "Besides: users-service check --help tries a store, users-service files copy --help\n"
-        "brings over what is left in an older one, users-service audit --help compares store and\n"
-        "database, and users-service migrate --help moves that from SQLite to PostgreSQL.",
+        "brings over what is left in an older one, users-service audit --help compares store\n"
+        "and database, and users-service migrate --help moves that from SQLite to PostgreSQL.",
     .environment = "USERS_",
     .epilogue =
         "Exit codes: 0 stopped, 64 usage, 69 something needed is not available, 70 a fault\n"

@@ -49,6 +49,27 @@ static void objects_answer(struct server *server, const char *bucket, const char
         fail(reply, 500, "out of memory");
 }
 
+/* Lays an object under each key in the body, a line each: faster than a PUT for each. */
+static void objects_lay(struct server *server, const char *bucket, const struct buffer *body,
+                        struct reply *reply)
+{
+    unsigned long long laid = 0;
+    char *rest = NULL, *lines = body->length ? body->bytes : NULL;
+    for (char *key = lines ? strtok_r(lines, "\n", &rest) : NULL; key;
+         key = strtok_r(NULL, "\n", &rest)) {
+        struct object *object = object_create(strdup("x"), 1, "image/png");
+        if (!object || !object->bytes ||
+            store_put(server->protocol.store, bucket ? bucket : "", key, object, false) !=
+                STORE_OK) {
+            fail(reply, 500, "not all could be laid");
+            return;
+        }
+        laid++;
+    }
+    if (buffer_printf(&reply->body, "{\"laid\":%llu}\n", laid) < 0)
+        fail(reply, 500, "out of memory");
+}
+
 static void faults_answer(struct server *server, const struct buffer *body, struct reply *reply)
 {
     struct error error = {0};
@@ -75,6 +96,8 @@ void control_answer(struct server *server, const char *method, const char *path,
         status_answer(server, reply);
     } else if (is_get && strcmp(path, "/_control/objects") == 0) {
         objects_answer(server, bucket, prefix, reply);
+    } else if (strcmp(path, "/_control/objects") == 0 && strcmp(method, "POST") == 0) {
+        objects_lay(server, bucket, body, reply);
     } else if (strcmp(path, "/_control/faults") == 0 && strcmp(method, "POST") == 0) {
         faults_answer(server, body, reply);
     } else if (strcmp(path, "/_control/faults") == 0 && strcmp(method, "DELETE") == 0) {

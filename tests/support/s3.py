@@ -110,6 +110,13 @@ class StandIn(Bucket):
     def status(self):
         return self.control("GET", "status")
 
+    def lay(self, keys):
+        """Objects under these keys, many at once."""
+        keys = list(keys)
+        for at in range(0, len(keys), 10000):
+            self.control("POST", f"objects?bucket={self.bucket}",
+                         "\n".join(keys[at:at + 10000]))
+
     def count(self, prefix=""):
         return self.control("GET", f"objects?bucket={self.bucket}&prefix={prefix}")["count"]
 
