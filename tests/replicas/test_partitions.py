@@ -1,7 +1,7 @@
 """
-A replica that is cut off from one thing that it needs, for as long as that takes to be noticed: what
-cannot be done is answered 503, with when to try again; the rest is done; and afterwards all is well
-without anybody's help.
+A replica that is cut off from one thing that it needs, for as long as that takes to be noticed:
+what cannot be done is answered 503, with when to try again; the rest is done; and afterwards all is
+well without anybody's help.
 """
 import pytest
 
@@ -29,7 +29,7 @@ def statuses(one, *calls):
 def finishes(one, user_id):
     """Everything works again, by itself."""
     one.wait_for(lambda: one.public.get("/api/ready").status == 200, 60, "it to be ready")
-    one.wait_for(lambda: one.delete(user_id).status in (200, 202), 60, "the delete to be taken", 0.5)
+    one.wait_for(lambda: one.delete(user_id).status in (200, 202), 60, "the delete", 0.5)
     one.wait_until_erased(user_id, 60)
     assert one.stage.run_job(one).returncode == 0
 
@@ -40,8 +40,8 @@ def test_cut_off_from_the_database_nothing_is_promised(one, agrees):
     for server in one.stage.pair.servers:
         one.stage.net.cut(one.node, server.node)
     asked = statuses(one, ("GET", user), ("POST", "/api/users", person()), ("PUT", user, person()),
-                     ("PUT", f"{user}/avatar", images.png()), ("DELETE", user), ("GET", "/api/ready"),
-                     ("GET", "/api/health"))
+                     ("PUT", f"{user}/avatar", images.png()), ("DELETE", user),
+                     ("GET", "/api/ready"), ("GET", "/api/health"))
     assert asked == [503, 503, 503, 503, 503, 503, 200]
     assert one.private_client(**LONG).delete("/api/users/fallback").status == 503
     assert one.stage.run_job(one).returncode == 70

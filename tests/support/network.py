@@ -43,8 +43,8 @@ class Namespace:
         self.ip("link", "set", "dev", "lo", "up")
 
     def run(self, *command):
-        subprocess.run(["nsenter", f"--net={self.path}", "--", *command], check=True, stdin=subprocess.DEVNULL,
-                       stdout=subprocess.DEVNULL)
+        subprocess.run(["nsenter", f"--net={self.path}", "--", *command], check=True,
+                       stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
 
     def ip(self, *arguments):
         self.run("ip", *map(str, arguments))
