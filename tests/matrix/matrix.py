@@ -18,6 +18,7 @@ import collections
 import concurrent.futures
 import contextlib
 import hashlib
+import itertools
 import multiprocessing
 import os
 import pathlib
@@ -27,6 +28,7 @@ import sqlite3
 import subprocess
 import sys
 import tempfile
+import uuid
 from unittest import mock
 
 sys.path[:0] = [str(pathlib.Path(__file__).resolve().parents[1] / folder)
@@ -44,9 +46,10 @@ from support.service import Service, person  # noqa: E402
 DATABASES, PROVIDERS = ("sqlite", "postgres"), ("local", "s3d")
 RULES_SIZE = 4096
 PATIENCE = 60
+LONG_AGO = 1_600_000_000_000
 # Kills on one database before everything has to finish, and a new one is taken; and of one lane.
 WORLD = 100
-LANE = 200
+LANE = 100
 # A flow that waits passes some points without end: as far as this they are told apart.
 PASSES_MOST = 40
 # Beside the kill, delays are drawn: other threads are then met elsewhere.
@@ -135,7 +138,8 @@ class World:
             options["queue"] = "postgres"
         self.subject = Subject(self.folder / "service", **options)
         self.store = S3Store(self.standin) if self.standin else LocalStore(self.subject.files)
-        self.log, self.users, self.image = [], [], images.png(3, 3)
+        self.log, self.users = [], []
+        self.planted, self.numbers = [], itertools.count(1)
 
     def close(self):
         if self.subject.process:
@@ -186,11 +190,37 @@ class World:
                                    "/api/users/fallback?limit=50&timeout=5s")
         assert answer.status in (200, 503), answer
 
+    def plant(self):
+        """An object that nobody owns, with a key of long ago: an audit's work."""
+        key = "avatars/" + str(uuid.UUID(int=(LONG_AGO + len(self.log)) << 80 | 0x7 << 76
+                                         | 0x8 << 60 | next(self.numbers)))
+        self.planted.append(key)
+        if self.standin:
+            self.standin.put(key, b"x")
+            return
+        (self.subject.files / "avatars").mkdir(exist_ok=True)
+        (self.subject.files / key).write_bytes(b"x")
+
+    def audit(self):
+        """Begins one, or goes on with what a killed service began; its end."""
+        subject = self.subject
+        begun = subject.call(subject.private, "POST", "/api/audit?delete=true&maxShare=100")
+        assert begun.status in (202, 409, 503), begun
+
+        def ended():
+            answer = subject.call(subject.private, "GET", "/api/audit")
+            state = answer.data["state"] if answer.status == 200 else None
+            return state if state in ("done", "refused", "failed", "stopped") else None
+
+        return wait_for(ended, PATIENCE, "the audit to end", 0.005)
+
     def judge(self, quiescent=False):
         copy = self.subject.copy_of_database(self.folder / "copy")
         if not self.log and is_empty(copy):
             return []
-        return check_service(copy, self.store, quiescent=quiescent, log=self.log)
+        found = check_service(copy, self.store, quiescent=quiescent, log=self.log)
+        known = tuple(f"orphan: {key} " for key in self.planted)
+        return [fault for fault in found if not fault.startswith(known)]
 
     def finish(self):
         """Everything gets time and no more faults; then nothing may be left."""
@@ -198,6 +228,9 @@ class World:
         subject.rules("")
         subject.begin(inline="on", timer="on")
         subject.wait_until_ready()
+        if self.planted:
+            wait_for(lambda: self.audit() == "done", PATIENCE, "an audit to be done")
+            self.planted.clear()
         wait_for(lambda: subject.backlog() == (0, 0), PATIENCE, "everything to be finished", 0.2)
         subject.stop()
         return self.judge(quiescent=True)
@@ -219,13 +252,18 @@ def prepare_sweep(world):
     return world.delete(world.user())
 
 
-# An audit is one more row here.
+def prepare_audit(world):
+    world.plant()
+    return world.plant()
+
+
 FLOWS = {
     "start": Flow(running=False),
     "create": Flow(act=lambda world, _: world.create()),
     "replace": Flow(World.user, World.replace),
     "delete": Flow(World.user, World.delete),
     "sweep": Flow(prepare_sweep, lambda world, _: world.sweep(), inline="off"),
+    "audit": Flow(prepare_audit, lambda world, _: world.audit()),
 }
 
 

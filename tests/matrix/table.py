@@ -6,10 +6,10 @@ HEAD = """\
 
 Written by `tests/matrix/matrix.py`, not by hand. `users-service`, built with its failpoints
 (`-Dfailpoints=true`), was ended by SIGKILL each time that it passed a point in the table: before a
-call that leaves the process, and after it. Then the independent checker (`tests/checker`) looked at
-the database and the store as they lay there: no orphan, nothing lost, nothing in use to be deleted,
-no untrue receipt, no broken word. The next flow was begun on them, and so on; every now and then all
-was left alone until it was finished, and judged once more.
+call that leaves the process, and after it. Then the independent checker (`tests/checker`) looked
+at the database and the store as they lay there: no orphan, nothing lost, nothing in use to be
+deleted, no untrue receipt, no broken word. The next flow was begun on them, and so on; every now
+and then all was left alone until it was finished, and judged once more.
 
 """
 
@@ -19,6 +19,7 @@ FLOWS_PROSE = {
     "replace": "PUT of another avatar",
     "delete": "DELETE of a user with an avatar",
     "sweep": "the Fallback Job's call, with two users to finish",
+    "audit": "an audit that deletes, with two objects that nobody owns",
 }
 
 
@@ -39,9 +40,12 @@ def summary(results, asked):
     met = len({(result.database, result.provider, *cell)
                for result in results for cell in result.killed})
     found = sum(len(result.found) for result in results)
+    early = f"The run was ended early: it was to kill {asked.kills} times.\n"
+    early = "" if kills >= asked.kills else early
     return (f"**{kills} kills** in {len(results)} lanes, in {met} cells of database, provider, "
             f"flow and point: **{found} faults found**.\n"
-            f"`matrix.py --kills {asked.kills} --seed {asked.seed}` draws the same seeds.\n\n")
+            f"`matrix.py --kills {asked.kills} --seed {asked.seed}` draws the same seeds.\n"
+            f"{early}\n")
 
 
 def flow_table(flow, results):
