@@ -2,6 +2,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/secret.h"
 #include "config/limits.h"
 
 #include <errno.h>
@@ -77,6 +78,11 @@ static int file_read(const char *path, char text[static LIMIT_TOKEN_BYTES + 1],
                      struct stat *ret_status, struct error *error)
 {
     int file = open(path, O_RDONLY | O_CLOEXEC);
+    if (file < 0 && errno == ENOENT)
+        return error_set(error, ERROR_CONFIG,
+                         "there is no token file %s; this makes one: (umask 077; openssl rand "
+                         "-hex 32 >%s)",
+                         path, path);
     if (file < 0)
         return error_set_errno(error, ERROR_CONFIG, errno, "cannot read the token file %s",
                                path);
@@ -86,7 +92,7 @@ static int file_read(const char *path, char text[static LIMIT_TOKEN_BYTES + 1],
     if (length < 0)
         return error_set_errno(error, ERROR_CONFIG, code, "cannot read the token file %s",
                                path);
-    if (ret_status->st_mode & 077)
+    if (secret_is_exposed(ret_status, geteuid()))
         return error_set(error, ERROR_CONFIG,
                          "the token file %s can be read by others: chmod 600 it", path);
     if (length > LIMIT_TOKEN_BYTES)

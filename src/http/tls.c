@@ -1,5 +1,7 @@
 #include "http/tls.h"
 
+#include "base/secret.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <gnutls/gnutls.h>
@@ -24,7 +26,7 @@ static char *file_read(const char *path, bool secret, struct error *error)
         return NULL;
     }
     char *text = NULL;
-    if (secret && status.st_mode & 077)
+    if (secret && secret_is_exposed(&status, geteuid()))
         error_set(error, ERROR_CONFIG, "the key %s can be read by others: chmod 600 it", path);
     else
         text = calloc(1, (size_t)status.st_size + 1);

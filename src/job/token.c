@@ -1,5 +1,7 @@
 #include "job/token.h"
 
+#include "base/secret.h"
+
 #include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -16,7 +18,7 @@ static int file_check(int file, const char *kind, const char *path, struct error
         return error_set_errno(error, ERROR_CONFIG, errno, "%s file %s", kind, path);
     if (!S_ISREG(status.st_mode))
         return error_set(error, ERROR_CONFIG, "%s file %s: not a regular file", kind, path);
-    if (status.st_mode & 077)
+    if (secret_is_exposed(&status, geteuid()))
         return error_set(error, ERROR_CONFIG,
                          "%s file %s: others than its user have access (mode %04o): chmod 600",
                          kind, path, (unsigned)(status.st_mode & 07777));

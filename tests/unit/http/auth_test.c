@@ -167,7 +167,7 @@ static void auth__refuses_what_cannot_be_read(void **state)
 {
     (void)state;
     unlink(path);
-    open_refuse("No such file");
+    open_refuse("there is no token file");
     assert_int_equal(mkdir(path, 0700), 0);
     open_refuse("cannot read");
     assert_int_equal(rmdir(path), 0);
