@@ -9,15 +9,17 @@ static const char *const names[] = {"files", "files-timeout", "log-level"};
 #define COUNT (sizeof names / sizeof *names)
 
 /* The rows are the service's own, so that nothing is declared twice. */
-static struct option_table table_make(struct option rows[static COUNT])
+const struct option_table *check_options_table(void)
 {
+    static struct option rows[COUNT];
+    static struct option_table table;
     for (size_t i = 0; i < COUNT; i++) {
         for (size_t j = 0; j < service_option_table.count; j++) {
             if (strcmp(service_option_table.options[j].name, names[i]) == 0)
                 rows[i] = service_option_table.options[j];
         }
     }
-    return (struct option_table){
+    table = (struct option_table){
         .program = "users-service",
         .synopsis = "check --files URL [options]",
         .summary = "Tries all that the service needs of a file store, with objects of its own "
@@ -29,14 +31,13 @@ static struct option_table table_make(struct option rows[static COUNT])
         .options = rows,
         .count = COUNT,
     };
+    return &table;
 }
 
 int check_options_read(int argc, char **argv, struct service_options *ret_options,
                        bool *ret_help, struct error *error)
 {
-    struct option rows[COUNT];
-    struct option_table table = table_make(rows);
-    if (options_read(&table, argc, argv, ret_options, ret_help, error) < 0)
+    if (options_read(check_options_table(), argc, argv, ret_options, ret_help, error) < 0)
         return -1;
     if (*ret_help)
         return 0;
@@ -46,11 +47,4 @@ int check_options_read(int argc, char **argv, struct service_options *ret_option
     if (ret_options->files_timeout == 0)
         ret_options->files_timeout = TIMEOUT_PRESET_MS;
     return 0;
-}
-
-void check_options_print_help(FILE *out)
-{
-    struct option rows[COUNT];
-    struct option_table table = table_make(rows);
-    options_print_help(&table, out);
 }

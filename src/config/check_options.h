@@ -10,6 +10,7 @@
 int check_options_read(int argc, char **argv, struct service_options *ret_options,
                        bool *ret_help, struct error *error);
 
-void check_options_print_help(FILE *out);
+/* The table, which lives as long as the program. One thread at a time. */
+const struct option_table *check_options_table(void);
 
 #endif

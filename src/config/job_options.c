@@ -310,12 +310,30 @@ static int contradictions_check(const struct job_options *options, struct error 
     return 0;
 }
 
+static const struct {
+    const char *text;
+    const struct option_table *table;
+} words[JOB_WORDS] = {
+    [JOB_RUN] = {"run", &run_table},
+    [JOB_NEXT] = {"next", &next_table},
+    [JOB_CHECK] = {"check", &check_table},
+    [JOB_STATUS] = {"status", &status_table},
+};
+
+const char *job_options_word(enum job_word word)
+{
+    return words[word].text;
+}
+
+const struct option_table *job_options_table(enum job_word word)
+{
+    return words[word].table;
+}
+
 static bool word_read(const char *text, enum job_word *ret_word)
 {
-    static const char *const words[] = {
-        [JOB_RUN] = "run", [JOB_NEXT] = "next", [JOB_CHECK] = "check", [JOB_STATUS] = "status"};
     for (size_t i = 0; i < COUNT(words); i++) {
-        if (strcmp(words[i], text) == 0) {
+        if (strcmp(words[i].text, text) == 0) {
             *ret_word = (enum job_word)i;
             return true;
         }

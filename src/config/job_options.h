@@ -22,6 +22,8 @@
 
 enum job_word { JOB_RUN, JOB_NEXT, JOB_CHECK, JOB_STATUS };
 
+#define JOB_WORDS 4
+
 struct job_options {
     enum job_word word;
 
@@ -69,6 +71,10 @@ int job_options_read(int argc, char **argv, struct job_options *ret_options, boo
 /* Reads the options of one job of a file, as flags; its name is set by the caller. */
 int job_options_read_section(int argc, char **argv, struct job_options *options,
                              struct error *error);
+
+/* What is typed for it, and the options that it takes. JOB_CHECK takes those of JOB_RUN too. */
+const char *job_options_word(enum job_word word);
+const struct option_table *job_options_table(enum job_word word);
 
 /* Prints the whole help of all words on standard output. */
 void job_options_print_help(void);

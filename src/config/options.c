@@ -39,6 +39,17 @@ static void bound_format(const struct option *option, int64_t bound, char *text,
                  option->type == OPTION_DURATION ? "ms" : "");
 }
 
+bool option_format_bounds(const struct option *option, char ret_least[static OPTION_BOUND_SIZE],
+                          char ret_most[static OPTION_BOUND_SIZE])
+{
+    if (option->type != OPTION_DURATION && option->type != OPTION_BYTES &&
+        option->type != OPTION_INTEGER)
+        return false;
+    bound_format(option, option->least, ret_least, OPTION_BOUND_SIZE);
+    bound_format(option, option->most, ret_most, OPTION_BOUND_SIZE);
+    return true;
+}
+
 static int number_set(const struct option *option, const char *value, int64_t *ret_number,
                       struct error *error)
 {
@@ -54,9 +65,8 @@ static int number_set(const struct option *option, const char *value, int64_t *r
         return error_set(error, ERROR_USAGE, "--%s: \"%s\" is not %s", option->name, value,
                          forms[option->type]);
     if (number < option->least || number > option->most) {
-        char least[32], most[32];
-        bound_format(option, option->least, least, sizeof least);
-        bound_format(option, option->most, most, sizeof most);
+        char least[OPTION_BOUND_SIZE], most[OPTION_BOUND_SIZE];
+        option_format_bounds(option, least, most);
         return error_set(error, ERROR_USAGE, "--%s: %s is out of range: give %s to %s",
                          option->name, value, least, most);
     }
@@ -115,26 +125,28 @@ static int option_set(const struct option *option, const char *value, void *targ
     return error_set(error, ERROR_INTERNAL, "--%s: unknown type", option->name);
 }
 
-/* The environment variable of an option: the prefix and the name in capitals, '-' as '_'. */
-static void variable_name(const struct option_table *table, const struct option *option,
-                          char *text, size_t size)
+/* The prefix and the name in capitals, '-' as '_'. */
+bool option_format_variable(const struct option_table *table, const struct option *option,
+                            char ret_text[static OPTION_VARIABLE_SIZE])
 {
-    snprintf(text, size, "%s%s", table->environment, option->name);
-    for (char *at = text + strlen(table->environment); *at; at++)
+    if (!table->environment || option->type == OPTION_FLAG)
+        return false;
+    snprintf(ret_text, OPTION_VARIABLE_SIZE, "%s%s", table->environment, option->name);
+    for (char *at = ret_text + strlen(table->environment); *at; at++)
         *at = *at == '-' ? '_' : (char)toupper((unsigned char)*at);
+    return true;
 }
 
 static int presets_apply(const struct option_table *table, void *target, struct error *error)
 {
     for (size_t i = 0; i < table->count; i++) {
         const struct option *option = &table->options[i];
-        char variable[96];
+        char variable[OPTION_VARIABLE_SIZE];
         const char *value = NULL;
         if (option->preset && option_set(option, option->preset, target, error) < 0)
             return -1;
-        if (!table->environment || option->type == OPTION_FLAG)
+        if (!option_format_variable(table, option, variable))
             continue;
-        variable_name(table, option, variable, sizeof variable);
         value = getenv(variable);
         if (value && option_set(option, value, target, error) < 0)
             return error_wrap(error, "environment variable %s", variable);
@@ -206,6 +218,7 @@ static void prose_print(const char *prose, FILE *out)
 static void option_print_help(const struct option_table *table, const struct option *option,
                               FILE *out)
 {
+    char least[OPTION_BOUND_SIZE], most[OPTION_BOUND_SIZE], variable[OPTION_VARIABLE_SIZE];
     fprintf(out, "  --%s", option->name);
     if (option->type != OPTION_FLAG)
         fprintf(out, " %s", option->value);
@@ -213,18 +226,10 @@ static void option_print_help(const struct option_table *table, const struct opt
         fprintf(out, "   (default: %s)", option->preset);
     fputc('\n', out);
     prose_print(option->prose, out);
-    if (option->type == OPTION_DURATION || option->type == OPTION_INTEGER ||
-        option->type == OPTION_BYTES) {
-        char least[32], most[32];
-        bound_format(option, option->least, least, sizeof least);
-        bound_format(option, option->most, most, sizeof most);
+    if (option_format_bounds(option, least, most))
         fprintf(out, "      From %s to %s.\n", least, most);
-    }
-    if (table->environment && option->type != OPTION_FLAG) {
-        char variable[96];
-        variable_name(table, option, variable, sizeof variable);
+    if (option_format_variable(table, option, variable))
         fprintf(out, "      Environment: %s\n", variable);
-    }
 }
 
 void options_print_help(const struct option_table *table, FILE *out)

@@ -68,6 +68,18 @@ int options_read(const struct option_table *table, int argc, char **argv, void *
 /* Prints the whole help text of a program. */
 void options_print_help(const struct option_table *table, FILE *out);
 
+/* Longest name of an environment variable and longest bound, with their ends. */
+#define OPTION_VARIABLE_SIZE 96
+#define OPTION_BOUND_SIZE    32
+
+/* Writes the name of an option's environment variable; false: it has none. */
+bool option_format_variable(const struct option_table *table, const struct option *option,
+                            char ret_text[static OPTION_VARIABLE_SIZE]);
+
+/* Writes the bounds in the unit that the option is typed in; false: it is no number. */
+bool option_format_bounds(const struct option *option, char ret_least[static OPTION_BOUND_SIZE],
+                          char ret_most[static OPTION_BOUND_SIZE]);
+
 /*
  * Reads "250ms", "90s", "15m", "1h30m", "2d" into milliseconds. Units fall in size, each once;
  * a bare number is refused, but for "0". Returns 0, or -1.

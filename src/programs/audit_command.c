@@ -350,6 +350,11 @@ static int signals_open(struct command *command, struct error *error)
                : 0;
 }
 
+const struct option_table *audit_command_table(void)
+{
+    return &table;
+}
+
 int audit_command(int argc, char **argv)
 {
     struct command command = {.signals = -1};

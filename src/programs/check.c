@@ -371,7 +371,7 @@ int check_main(int argc, char **argv)
     enum log_level level = LOG_INFO;
     bool help;
     if (check_options_read(argc, argv, &options, &help, &error) == 0 && help) {
-        check_options_print_help(stdout);
+        options_print_help(check_options_table(), stdout);
         return EX_OK;
     }
     int code = -1;

@@ -311,6 +311,11 @@ static int signals_open(struct command *command, struct error *error)
                : 0;
 }
 
+const struct option_table *copy_command_table(void)
+{
+    return &table;
+}
+
 int copy_command(int argc, char **argv)
 {
     struct command command = {.signals = -1};

@@ -7,7 +7,12 @@
 #ifndef PROGRAMS_COPY_COMMAND_H
 #define PROGRAMS_COPY_COMMAND_H
 
+#include "config/options.h"
+
 /* Runs it with the arguments after its two words; returns the exit code. */
 int copy_command(int argc, char **argv);
+
+/* Its options. */
+const struct option_table *copy_command_table(void);
 
 #endif

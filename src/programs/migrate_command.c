@@ -144,6 +144,11 @@ static int ends_open(struct command *command, struct error *error)
     return 0;
 }
 
+const struct option_table *migrate_command_table(void)
+{
+    return &table;
+}
+
 int migrate_command(int argc, char **argv)
 {
     struct command command = {0};

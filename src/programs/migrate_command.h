@@ -7,7 +7,12 @@
 #ifndef PROGRAMS_MIGRATE_COMMAND_H
 #define PROGRAMS_MIGRATE_COMMAND_H
 
+#include "config/options.h"
+
 /* Runs it with the arguments after its word; returns the exit code. */
 int migrate_command(int argc, char **argv);
+
+/* Its options. */
+const struct option_table *migrate_command_table(void);
 
 #endif

@@ -91,9 +91,6 @@ static const struct option_table tables[WORDS] = {
                     .count = COUNT(prune_options)},
 };
 
-static const char *const words[WORDS] = {
-    [WORD_EXPORT] = "export", [WORD_VERIFY] = "verify", [WORD_PRUNE] = "prune"};
-
 /* What a seal has that may go. */
 struct prunable {
     int64_t number;
@@ -256,12 +253,40 @@ static int word_run(enum word word, int argc, char **argv)
     return error.class == ERROR_INVALID ? EX_DATAERR : error_exit_code(&error);
 }
 
+int receipts_export_command(int argc, char **argv)
+{
+    return word_run(WORD_EXPORT, argc, argv);
+}
+
+int receipts_verify_command(int argc, char **argv)
+{
+    return word_run(WORD_VERIFY, argc, argv);
+}
+
+int receipts_prune_command(int argc, char **argv)
+{
+    return word_run(WORD_PRUNE, argc, argv);
+}
+
+const struct option_table *receipts_export_table(void)
+{
+    return &tables[WORD_EXPORT];
+}
+
+const struct option_table *receipts_verify_table(void)
+{
+    return &tables[WORD_VERIFY];
+}
+
+const struct option_table *receipts_prune_table(void)
+{
+    return &tables[WORD_PRUNE];
+}
+
 int receipts_command(int argc, char **argv)
 {
-    for (enum word word = 0; argc > 0 && word < WORDS; word++) {
-        if (strcmp(argv[0], words[word]) == 0)
-            return word_run(word, argc - 1, argv + 1);
-    }
+    (void)argc;
+    (void)argv;
     fputs("users-service receipts: say export, verify or prune\n", stderr);
     return EX_USAGE;
 }

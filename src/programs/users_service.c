@@ -12,14 +12,10 @@
 #include "http/guard.h"
 #include "http/listener.h"
 #include "http/server.h"
-#include "programs/audit_command.h"
-#include "programs/check.h"
-#include "programs/copy_command.h"
 #include "programs/drivers.h"
-#include "programs/migrate_command.h"
-#include "programs/receipts_command.h"
 #include "programs/service_confinement.h"
 #include "programs/service_watch.h"
+#include "programs/service_words.h"
 #include "runtime/runtime.h"
 
 #include <malloc.h>
@@ -441,16 +437,10 @@ static int check(struct program *program, struct error *error)
 
 int main(int argc, char **argv)
 {
-    if (argc > 1 && strcmp(argv[1], "check") == 0)
-        return check_main(argc - 2, argv + 2);
-    if (argc > 1 && strcmp(argv[1], "audit") == 0)
-        return audit_command(argc - 2, argv + 2);
-    if (argc > 2 && strcmp(argv[1], "files") == 0 && strcmp(argv[2], "copy") == 0)
-        return copy_command(argc - 3, argv + 3);
-    if (argc > 1 && strcmp(argv[1], "migrate") == 0)
-        return migrate_command(argc - 2, argv + 2);
-    if (argc > 1 && strcmp(argv[1], "receipts") == 0)
-        return receipts_command(argc - 2, argv + 2);
+    int taken;
+    const struct service_word *word = service_word_find(argc - 1, argv + 1, &taken);
+    if (word)
+        return word->main(argc - 1 - taken, argv + 1 + taken);
     struct program program = {.public_socket = -1, .private_socket = -1, .notify.socket = -1};
     struct error error = {0};
     bool help;
