@@ -101,7 +101,8 @@ static void next_words_print(const struct manual *manual, FILE *out)
     fputs("; do\n"
           "        if [[ $name == \"$words\"* ]]; then\n"
           "            name=${name#\"$words\"}\n"
-          "            options+=\" ${name%% *}\"\n"
+          "            name=${name%% *}\n"
+          "            [[ \" $options \" == *\" $name \"* ]] || options+=\" $name\"\n"
           "        fi\n"
           "    done\n",
           out);
