@@ -12,8 +12,6 @@ import pytest
 from conftest import PACKAGES
 from support import programs
 
-CHANGELOG = programs.ROOT / "packaging" / "debian" / "changelog"
-
 
 def page(unpacked, name):
     return gzip.decompress((unpacked / f"usr/share/man/man8/{name}.8.gz").read_bytes()).decode()
@@ -67,15 +65,6 @@ def test_the_page_has_all_that_the_help_has(unpacked, name, tmp_path):
             assert " ".join(line.replace("usage: ", "").split()) in shown, line
     for code in (0, 64, 69, 70, 78):
         assert re.search(rf" {code} +[a-z]", shown)
-
-
-@pytest.mark.parametrize("name", PACKAGES)
-def test_the_page_has_the_day_of_the_package(unpacked, name):
-    changed = re.search(r"^ -- .*>  (.*)$", CHANGELOG.read_text(), re.MULTILINE).group(1)
-    day = subprocess.run(["date", "--utc", "--date", changed, "+%Y-%m-%d"], capture_output=True,
-                         text=True, check=True).stdout.strip()
-    assert page(unpacked, name).startswith(f".TH {name.upper()} 8 {day} ".replace("-S", "\\-S")
-                                           .replace("-J", "\\-J"))
 
 
 def completed(unpacked, line):
