@@ -200,19 +200,18 @@ def test_it_goes_on_after_a_kill_and_counts_nothing_twice(aged):
     for number in (1, MANY):
         own(one, number)
     lay(one, *range(1, MANY + 1))
-    one.start(audit_rate=1000).wait_until_ready()
+    one.start(audit_rate=10, timer="off").wait_until_ready()
     begun = begin(one, delete="true", maxShare=100)
     programs.wait_for(lambda: state(one)["counts"]["objects"] > 0, 60)
     one.kill()
-    one.start(audit_rate=1000000, timer="off").wait_until_ready()
-    assert 0 < state(one)["counts"]["objects"]
-    one.private.post("/api/audit")
+    one.start(audit_rate=1000000).wait_until_ready()
+    # Elsewhere than on SQLite the lease of the one that was killed must run out first.
     told = ended(one, 120)
     assert (told["id"], told["state"]) == (begun["id"], "done")
     counts = told["counts"]
     assert (counts["objects"], counts["pointers"]) == (MANY, 2)
     assert (counts["strays"], counts["scheduled"]) == (MANY - 2, MANY - 2)
-    assert one.rows("SELECT count(*) FROM deletions") == [(MANY - 2,)]
+    assert int(one.rows("SELECT count(*) FROM deletions")[0][0]) == MANY - 2
 
 
 def test_one_at_a_time_and_while_the_store_fails_it_waits_and_says_why(service, s3d):
