@@ -234,6 +234,25 @@ def test_one_at_a_time_and_while_the_store_fails_it_waits_and_says_why(service, 
     assert audit(one)["counts"]["strays"] == 0
 
 
+def test_old_versions_are_told_of_and_go_with_what_nobody_owns(service, s3d):
+    s3d.keep_versions()
+    one = service(files=s3d.url("p"), environment=s3d.environment).wait_until_ready()
+    one.stop()
+    for number in (1, 2):
+        own(one, number)
+    for number in (1, 1, 2, 3, 4):
+        s3d.put("p/" + old_key(number), b"x")
+    s3d.client.delete_object(Bucket=s3d.bucket, Key="p/" + old_key(2))  # a marker hides it
+    s3d.client.delete_object(Bucket=s3d.bucket, Key="p/" + old_key(4))
+    one.start().wait_until_ready()
+    told = audit(one, delete="true", maxShare=50)
+    assert told["counts"] == {"objects": 4, "pointers": 2, "strays": 2, "young": 0, "scheduled": 2,
+                              "missing": 1, "oldVersions": 3, "unknown": 0}
+    at_rest(one)
+    assert {key for key, _, _ in s3d.versions("p/avatars/")} == {
+        "p/" + old_key(1), "p/" + old_key(2)}
+
+
 def test_a_question_it_does_not_know_is_400(service):
     one = service()
     for query in ({"delete": "yes"}, {"maxShare": "101"}, {"maxShare": "-1"}, {"dry": "true"}):

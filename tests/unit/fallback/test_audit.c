@@ -38,7 +38,7 @@ static struct world {
     int64_t now;
     int chance; /* in a hundred, of a failure of each call */
     int pace;   /* how seldom a life goes on between steps; 0: never */
-    bool listing_repeats, listing_is_reversed, foreign;
+    bool listing_repeats, listing_is_reversed, foreign, keeps_versions;
     int saves, listings, rests;
     struct audit_finding found[256];
     size_t found_count;
@@ -121,6 +121,8 @@ static void list(struct files_op *op)
             op->more = true;
             break;
         }
+        if (op->with_versions)
+            assert_int_equal(buffer_append(&op->body, &"=+-"[i % 3], 1), 0);
         assert_int_equal(buffer_printf(&op->body, "%s\n", world.keys[i]), 0);
     }
 }
@@ -131,6 +133,9 @@ static void files_carry(struct files_op *op)
         return;
     op->answer = (struct files_answer){.status = 200};
     switch (op->verb) {
+    case FILES_VERSIONING:
+        op->keeps_versions = world.keeps_versions;
+        break;
     case FILES_LIST:
         list(op);
         break;
@@ -494,6 +499,36 @@ static void audit__that_was_taken_away_ends_at_once(void **state)
     assert_int_equal(world.saves, 0);
 }
 
+/* Also while the store fails, and nothing but "still at it" is to be kept. */
+static void audit__that_was_taken_away_while_the_store_fails_ends(void **state)
+{
+    (void)state;
+    world.foreign = world.taken_away = true;
+    run();
+    assert_int_equal(world.listings, 1);
+}
+
+static void audit__at_a_store_that_is_given_no_more_fails(void **state)
+{
+    (void)state;
+    memcpy(world.place.store_id, SECOND, sizeof SECOND);
+    run();
+    assert_int_equal(world.place.state, AUDIT_FAILED);
+    assert_int_equal(world.listings, 0);
+}
+
+static void audit__counts_old_versions_whoever_owns_them(void **state)
+{
+    (void)state;
+    world.keeps_versions = true;
+    for (int i = 0; i < KEYS; i++)
+        world.lives[i] = i < 6 ? STRAY : OWNED;
+    run();
+    assert_int_equal(world.place.counts[AUDIT_VERSIONS], KEYS - KEYS / 3);
+    assert_int_equal(world.place.counts[AUDIT_STRAYS], 6);
+    assert_int_equal(world.place.counts[AUDIT_MISSING], 0);
+}
+
 static void audit__goes_no_faster_than_it_may(void **state)
 {
     (void)state;
@@ -558,6 +593,9 @@ int main(void)
         AUDIT(audit__of_a_store_that_is_not_ours_takes_nothing),
         AUDIT(audit__trusts_no_listing_that_is_out_of_order),
         AUDIT(audit__that_was_taken_away_ends_at_once),
+        AUDIT(audit__that_was_taken_away_while_the_store_fails_ends),
+        AUDIT(audit__at_a_store_that_is_given_no_more_fails),
+        AUDIT(audit__counts_old_versions_whoever_owns_them),
         AUDIT(audit__goes_no_faster_than_it_may),
         AUDIT(audit__goes_through_one_store_after_the_other),
         AUDIT(audit__shows_how_far_it_is),
