@@ -340,8 +340,11 @@ static void sweep__is_refused_while_the_store_is_foreign(void **state)
     (void)state;
     struct sweep sweep = {0};
     engine__drops_answers_of_a_foreign_store_and_reopens_receipts(state);
+    int64_t began = world.now;
     world_sweep(&world, &sweep, 1000, 25 * WORLD_SECOND);
     assert_true(sweep.unavailable);
+    assert_false(sweep.more);
+    assert_in_range(world.now - began, 0, WORLD_SECOND);
 }
 
 static void engine__drops_held_answers_when_their_lease_is_over(void **state)

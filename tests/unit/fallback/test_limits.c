@@ -279,7 +279,7 @@ static void engine__a_store_that_is_back_for_a_moment_loses_nothing(void **state
 {
     (void)state;
     world.up = false;
-    for (int i = 0; i < 3000; i++)
+    for (int i = 0; i < 800; i++)
         world_add(&world, "avatars/", i)->deletion.attempts = 12;
     engine_woken(world.engine, world.now);
     world_run(&world, world.now + 2 * WORLD_MINUTE);

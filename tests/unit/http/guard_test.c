@@ -208,6 +208,22 @@ static void guard__refuses_targets_that_could_be_read_twice(void **state)
     assert_status("OPTIONS * HTTP/1.1\r\nHost: a\r\n\r\n", 400);
 }
 
+/* The library shows such a target in another way too, which hides whether this one was seen. */
+static void guard__sees_a_nul_in_the_target_itself(void **state)
+{
+    (void)state;
+    static const char *const bad[] = {"/a%00", "/%00b", "/%0", "/%g0", "/%0g"};
+    struct guard_target target;
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+        guard_look_at_target(bad[i], &target);
+        assert_int_equal(target.status, 400);
+        assert_int_equal(target.length, strlen(bad[i]));
+    }
+    guard_look_at_target("/%01%10%0a%A0", &target);
+    assert_int_equal(target.status, 0);
+    assert_null(target.fault);
+}
+
 static void guard__refuses_a_target_that_is_too_long(void **state)
 {
     (void)state;
@@ -402,6 +418,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(guard__passes_what_everybody_reads_the_same_way),
         cmocka_unit_test(guard__refuses_targets_that_could_be_read_twice),
+        cmocka_unit_test(guard__sees_a_nul_in_the_target_itself),
         cmocka_unit_test(guard__refuses_a_target_that_is_too_long),
         cmocka_unit_test(guard__refuses_request_lines_that_could_be_read_twice),
         cmocka_unit_test(guard__refuses_header_lines_that_could_be_read_twice),
