@@ -169,6 +169,9 @@ static void key_judge(const struct ledger_key *key)
         broken("lost: %s points at %s, which is not there", key->owner->id, key->name);
     if (is_live(key) && key->scheduled)
         broken("in use: %s of %s is to be deleted", key->name, key->owner->id);
+    if (key->owner && key->owner->marked && !key->scheduled)
+        broken("%s is being deleted, and nothing is going to delete %s", key->owner->id,
+               key->name);
     if (key->recorded && !key->owner && !key->scheduled && key->receipts == key->corrected)
         broken("forgotten: %s has no pointer, no row and no receipt", key->name);
     if (key->receipts > key->corrected + 1)

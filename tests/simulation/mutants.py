@@ -23,6 +23,7 @@ RUN_SECONDS = 1200
 
 SQL = "src/repository/sqlite/statements.c"
 SCHEMA = "src/repository/migrations/sqlite/0001-first.sql"
+SEALS = "src/repository/migrations/sqlite/0003-seals.sql"
 CONFIRMS = "src/repository/sqlite/confirms.c"
 CLAIMS = "src/repository/sqlite/claims.c"
 USERS = "src/repository/sqlite/users.c"
@@ -69,7 +70,8 @@ MUTANTS = [
     ("attach-without-user", "R1", "an upload is attached without a look at its user",
      [(USERS, "    if (standing != 1) {\n        op->outcome = REPOSITORY_NOT_FOUND;\n"
               "        return standing < 0 ? -1 : 0;\n    }\n    if (*op->if_key",
-       "    if (standing < 0)\n        return -1;\n    if (*op->if_key")]),
+       "    if (standing < 0)\n        return -1;\n    if (*op->if_key"),
+      (USERS, "query_change(connection, &set) == 1 ? 0", "query_change(connection, &set) >= 0 ? 0")]),
     ("no-guard", "R1", "an upload leaves no row before its PUT",
      [(SQL, '"WHERE EXISTS (SELECT 1 FROM users WHERE id = ?1 AND avatar_should_be_deleted = 0)",\n'
             "    /* For a user",
@@ -108,7 +110,7 @@ MUTANTS = [
      [(SCHEMA, "WHEN NEW.avatar_should_be_deleted = 1 AND OLD.avatar_should_be_deleted = 0\n",
        "WHEN NEW.avatar_should_be_deleted = 2 AND OLD.avatar_should_be_deleted = 0\n")]),
     ("gone-without-row", "R2", "the trigger writes nothing for a user whose row is deleted by hand",
-     [(SCHEMA, "    WHERE OLD.avatar_key IS NOT NULL\n    ON CONFLICT",
+     [(SEALS, "    WHERE OLD.avatar_key IS NOT NULL\n    ON CONFLICT",
        "    WHERE OLD.avatar_key IS NOT NULL AND false\n    ON CONFLICT")]),
     ("removed-too-early", "R3", "a user is removed while a deletion of theirs is left",
      [(SQL, '"AND avatar_key IS NULL AND NOT EXISTS (SELECT 1 FROM deletions WHERE user_id = ?1)",\n'
