@@ -53,6 +53,14 @@ static const struct option options[] = {
      .prose = "A store that avatars were kept in before, for reading and deleting only; may be "
               "given several times, up to 8. With the store of until now given here, --files "
               "may name a new one."},
+    {.name = "restored",
+     .type = OPTION_TEXT,
+     .offset = MEMBER(restored),
+     .value = "EXPORT",
+     .prose =
+         "Says that --database was restored from a backup, and gives the last export of its "
+         "receipts: who was erased since is erased again, before anything is served. "
+         "Without need it does nothing."},
     {.name = "queue",
      .type = OPTION_TEXT,
      .offset = MEMBER(queue),

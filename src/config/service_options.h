@@ -10,6 +10,7 @@
 struct service_options {
     const char *listen, *private_listen;
     struct option_texts files_also;
+    const char *restored;
     const char *database, *files, *files_faults, *queue, *role;
     const char *token_file, *private_client_names, *private_peers, *api_token_file;
     const char *tls_certificate, *tls_key;

@@ -24,6 +24,8 @@ enum identity_step identity_check_begin(struct identity_check *check, int64_t no
 {
     check->stage = CHECK_READING;
     check->error = (struct error){0};
+    check->ahead = 0;
+    check->files.identity = (struct files_identity){0};
     return files_step(check, FILES_IDENTITY_READ, now);
 }
 
@@ -65,6 +67,125 @@ static enum identity_step older_await(struct identity_check *check)
     return check_end(check, IDENTITY_UNANSWERED);
 }
 
+/* Asks the database for its last epoch; `since` as EPOCH_MEET. */
+static enum identity_step epoch_meet(struct identity_check *check, enum check_stage stage,
+                                     int64_t since)
+{
+    check->stage = stage;
+    check->repository.verb = EPOCH_MEET;
+    check->repository.since = since;
+    memcpy(check->repository.id, check->fresh_nonce, UUID_TEXT_SIZE);
+    return IDENTITY_STEP_REPOSITORY;
+}
+
+static enum identity_step store_is_ours(struct identity_check *check)
+{
+    if (check->epochs == EPOCHS_SETTLED)
+        return check_end(check, IDENTITY_GOOD);
+    return epoch_meet(check, CHECK_EPOCH_MEETING, -1);
+}
+
+static enum identity_step epoch_settle(struct identity_check *check)
+{
+    check->epochs = EPOCHS_SETTLED;
+    return check_end(check, IDENTITY_GOOD);
+}
+
+static enum identity_step epoch_refuse(struct identity_check *check, int64_t number)
+{
+    error_set(
+        &check->error, ERROR_CONFIG,
+        "the file store saw this database at epoch %lld (%s), of which the database knows "
+        "nothing: it was restored from a backup, or is a copy of another that is in use. "
+        "Restored: start with --restored EXPORT, so that who was erased since is erased "
+        "again. A copy: give it a store of its own",
+        (long long)number, check->files.identity.nonce);
+    return check_end(check, IDENTITY_REFUSED);
+}
+
+/* Reads or makes the object of an epoch, as the database knows it. */
+static enum identity_step epoch_tell(struct identity_check *check, enum check_stage stage,
+                                     int64_t now)
+{
+    struct files_identity *identity = &check->files.identity;
+    check->stage = stage;
+    check->epoch = check->repository.matched;
+    identity->epoch = check->epoch;
+    memcpy(identity->store_id, check->store_id, UUID_TEXT_SIZE);
+    memcpy(identity->database_id, check->database_id, UUID_TEXT_SIZE);
+    memcpy(identity->nonce, check->repository.store_id, UUID_TEXT_SIZE);
+    return files_step(check, FILES_IDENTITY_CREATE, now);
+}
+
+/* What the store has for the database's last epoch, is it this database's? */
+static bool epoch_is_ours(const struct identity_check *check)
+{
+    return strcmp(check->files.identity.nonce, check->repository.store_id) == 0;
+}
+
+static enum identity_step epoch_look_ahead(struct identity_check *check, int64_t now)
+{
+    /* Another process of this database may have raised it just now: then it knows by now. */
+    if (check->ahead && check->ahead > check->repository.matched)
+        return epoch_refuse(check, check->ahead);
+    check->stage = CHECK_EPOCH_AHEAD;
+    check->files.identity = (struct files_identity){.epoch = check->repository.matched + 1};
+    return files_step(check, FILES_IDENTITY_READ, now);
+}
+
+static enum identity_step epoch_judge_ahead(struct identity_check *check, int64_t now)
+{
+    const struct files_answer *answer = &check->files.answer;
+    if (files_answer_is_ok(answer)) {
+        check->ahead = check->repository.matched + 1;
+        return epoch_meet(check, CHECK_EPOCH_MEETING, -1);
+    }
+    if (answer->status != 404 || strcmp(answer->code, "NoSuchBucket") == 0)
+        return answer_refuse(check);
+    if (check->repository.matched)
+        return epoch_tell(check, CHECK_EPOCH_OWN, now);
+    return check->epochs == EPOCHS_RAISE ? epoch_meet(check, CHECK_EPOCH_RAISING, 0)
+                                         : epoch_settle(check);
+}
+
+/* The store knows it now, if a crash had kept it from that; it must know the same. */
+static enum identity_step epoch_told(struct identity_check *check)
+{
+    const struct files_answer *answer = &check->files.answer;
+    /* Another process is at it, and has not come to its end. */
+    if (answer->status == 404 && strcmp(answer->code, "NoSuchBucket") != 0) {
+        error_set(&check->error, ERROR_UNAVAILABLE, "the store does not know its epoch yet");
+        return check_end(check, IDENTITY_UNANSWERED);
+    }
+    if (!files_answer_is_ok(answer) && answer->status != 412)
+        return answer_refuse(check);
+    if (!epoch_is_ours(check))
+        return epoch_refuse(check, check->epoch);
+    if (check->stage == CHECK_EPOCH_OWN && check->epochs == EPOCHS_RAISE)
+        return epoch_meet(check, CHECK_EPOCH_RAISING, check->epoch);
+    return epoch_settle(check);
+}
+
+static enum identity_step epoch_next(struct identity_check *check, int64_t now)
+{
+    bool wrote = check->stage == CHECK_EPOCH_MEETING || check->stage == CHECK_EPOCH_RAISING;
+    if (wrote && check->repository.outcome != REPOSITORY_OK) {
+        error_set(&check->error, ERROR_UNAVAILABLE, "the database's epoch cannot be read: %s",
+                  check->repository.error.text);
+        return check_end(check, IDENTITY_UNANSWERED);
+    }
+    switch (check->stage) {
+    case CHECK_EPOCH_MEETING:
+        return epoch_look_ahead(check, now);
+    case CHECK_EPOCH_AHEAD:
+        return epoch_judge_ahead(check, now);
+    case CHECK_EPOCH_RAISING:
+        return epoch_tell(check, CHECK_EPOCH_TELLING, now);
+    default:
+        return epoch_told(check);
+    }
+}
+
 static enum identity_step identity_compare(struct identity_check *check)
 {
     const struct files_identity *found = &check->files.identity;
@@ -97,7 +218,7 @@ static enum identity_step identity_compare(struct identity_check *check)
                   found->store_id, check->store_id);
         return check_end(check, IDENTITY_REFUSED);
     }
-    return check_end(check, IDENTITY_GOOD);
+    return store_is_ours(check);
 }
 
 static enum identity_step reading_next(struct identity_check *check, int64_t now)
@@ -141,10 +262,12 @@ enum identity_step identity_check_next(struct identity_check *check, int64_t now
         return answer_refuse(check);
     case CHECK_ADOPTING:
         break;
+    default:
+        return epoch_next(check, now);
     }
     if (check->repository.outcome == REPOSITORY_OK) {
         memcpy(check->store_id, check->repository.store_id, UUID_TEXT_SIZE);
-        return check_end(check, IDENTITY_GOOD);
+        return store_is_ours(check);
     }
     error_set(&check->error, ERROR_UNAVAILABLE, "the store could not be recorded: %s",
               check->repository.outcome == REPOSITORY_FAILED ? check->repository.error.text

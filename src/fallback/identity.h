@@ -29,6 +29,13 @@ enum identity_move {
     IDENTITY_MOVE_GIVEN, /* it is given too: its objects stay within reach */
 };
 
+/* What a check does about epochs. */
+enum identity_epochs {
+    EPOCHS_SETTLED, /* nothing: it was done, or others do it */
+    EPOCHS_COMPARE,
+    EPOCHS_RAISE, /* compare, then raise */
+};
+
 /* One check: a flow whose steps others carry out (the operations embedded here). */
 struct identity_check {
     bool older;              /* a store that takes no new objects: never made, never adopted */
@@ -40,7 +47,22 @@ struct identity_check {
     char fresh_store_id[UUID_TEXT_SIZE]; /* the id that a store gets if it has none yet */
     int64_t timeout_ms;
 
-    enum { CHECK_READING, CHECK_CREATING, CHECK_ADOPTING } stage;
+    /* Whether the database has come as far as the store saw it (P1): asked once. */
+    enum identity_epochs epochs;
+    char fresh_nonce[UUID_TEXT_SIZE]; /* of the epoch that this start raises */
+    int64_t epoch;                    /* out: the one that holds */
+
+    enum check_stage {
+        CHECK_READING,
+        CHECK_CREATING,
+        CHECK_ADOPTING,
+        CHECK_EPOCH_MEETING, /* how far the database is */
+        CHECK_EPOCH_AHEAD,   /* whether the store saw it further */
+        CHECK_EPOCH_OWN,     /* whether the store knows where it is; if not, it is told */
+        CHECK_EPOCH_RAISING, /* one more, in the database … */
+        CHECK_EPOCH_TELLING, /* … then in the store */
+    } stage;
+    int64_t ahead; /* the epoch that the store has and the database had not; 0: none */
     struct files_op files;
     struct repository_op repository;
 

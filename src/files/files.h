@@ -29,6 +29,7 @@
 /* Where the service's own objects are, and the object that says whose store this is. */
 #define FILES_AVATAR_PREFIX "avatars/"
 #define FILES_IDENTITY_KEY  ".fallback-store"
+#define FILES_EPOCH_PREFIX  FILES_IDENTITY_KEY "-epoch-"
 /* Temporary files of the local driver: DIR/.tmp/ */
 #define FILES_TEMPORARY_PREFIX ".tmp/"
 
@@ -52,7 +53,7 @@ enum files_verb {
                             with_versions: behind one of FILES_KIND_* */
     FILES_VERSIONING,    /* asks whether what is deleted or replaced is kept as a version */
     FILES_LINK,          /* makes a URL by which anybody may read `key`, into `body` */
-    FILES_IDENTITY_READ, /* reads the identity object into `identity` */
+    FILES_IDENTITY_READ, /* reads the identity object of identity.epoch into `identity` */
     FILES_IDENTITY_CREATE, /* creates it from `identity` if there is none, and reads it back */
 };
 
@@ -85,11 +86,18 @@ struct files_answer {
     int64_t retry_after_ms;     /* what it asked us to wait; 0: nothing */
 };
 
-/* Whose store it is (design rule P1), written once as JSON in FILES_IDENTITY_KEY. */
+/*
+ * Whose store it is (design rule P1), written once as JSON in FILES_IDENTITY_KEY; or, with an
+ * epoch, that the database has come so far: written once in an object of the epoch's own.
+ */
 struct files_identity {
     char store_id[UUID_TEXT_SIZE];
     char database_id[UUID_TEXT_SIZE];
+    int64_t epoch;              /* 0: of the store itself */
+    char nonce[UUID_TEXT_SIZE]; /* of the epoch: tells two databases with one past apart */
 };
+
+#define FILES_IDENTITY_KEY_SIZE 48
 
 struct files_op {
     struct message message; /* the mailbox's */
@@ -173,6 +181,9 @@ void files_submit_always(struct files *files, struct files_op *op);
 
 /* Operations that wait for the thread. */
 size_t files_queued(struct files *files);
+
+/* The key of an identity object. */
+void files_identity_key(int64_t epoch, char ret_key[static FILES_IDENTITY_KEY_SIZE]);
 
 /* True for 1 to 512 printable ASCII bytes that stay below a root: no empty, "." or ".." parts.
  */

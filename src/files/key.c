@@ -40,5 +40,6 @@ static bool key_is_at(const char *key, const char *name)
 bool files_key_is_ours(const char *key)
 {
     return key_is_at(key, FILES_AVATAR_PREFIX) || key_is_at(key, FILES_IDENTITY_KEY) ||
-           key_is_at(key, FILES_TEMPORARY_PREFIX);
+           key_is_at(key, FILES_TEMPORARY_PREFIX) ||
+           strncasecmp(key, FILES_EPOCH_PREFIX, sizeof FILES_EPOCH_PREFIX - 1) == 0;
 }

@@ -13,6 +13,7 @@
 #include "http/listener.h"
 #include "http/server.h"
 #include "programs/drivers.h"
+#include "programs/restored.h"
 #include "programs/service_confinement.h"
 #include "programs/service_watch.h"
 #include "programs/service_words.h"
@@ -41,6 +42,7 @@ struct program {
     char store_id[UUID_TEXT_SIZE];
     struct files *files[ENGINE_STORES_MAX];
     size_t store_count;
+    struct restored *restored; /* NULL: nobody says that the database was */
     struct wake_driver *queue; /* NULL: none, or it is the runtime's */
     struct service service;
     struct route public_routes[ROUTES_MAX], private_routes[ROUTES_MAX];
@@ -288,15 +290,34 @@ static int auditor_start(struct program *program, struct error *error)
     return auditor_open(&settings, program->service.runtime, &program->service.auditor, error);
 }
 
+/* Before the sandbox: nothing else ever reads that file. */
+static int restored_read(struct program *program, struct error *error)
+{
+    const char *path = program->options.restored;
+    return path && restored_load(path, &program->restored, error) < 0
+               ? error_wrap(error, "--restored")
+               : 0;
+}
+
+/* Before the engine: it must not finish anything for a database that the store disowns. */
+static int restored_erase(struct program *program, struct error *error)
+{
+    return program->restored
+               ? restored_run(program->restored, program->repository, program->files[0],
+                              program->options.files_timeout, error)
+               : 0;
+}
+
 static int program_start(struct program *program, struct error *error)
 {
-    if (access_open(program, error) < 0 || queue_read(program, error) < 0)
+    if (access_open(program, error) < 0 || queue_read(program, error) < 0 ||
+        restored_read(program, error) < 0)
         return -1;
     if (guard_self_test(error) < 0 || listeners_open(program, error) < 0 ||
         exposure_check(&program->options, error) < 0 ||
         service_confinement_enter(&program->options, &program->service.sandbox, error) < 0 ||
-        stores_open(program, error) < 0 || runtime_start(program, error) < 0 ||
-        auditor_start(program, error) < 0)
+        stores_open(program, error) < 0 || restored_erase(program, error) < 0 ||
+        runtime_start(program, error) < 0 || auditor_start(program, error) < 0)
         return -1;
     return servers_start(program, error);
 }
@@ -336,6 +357,7 @@ static void program_stop(struct program *program)
     for (size_t i = 0; i < program->store_count; i++)
         files_close(program->files[i]);
     repository_close(program->repository);
+    restored_free(program->restored);
     listener_close(program->public_socket);
     listener_close(program->private_socket);
     admission_close(program->private_admission);

@@ -225,11 +225,15 @@ enum repository_verb {
     RECEIPTS_REOPEN,  /* in: store_id, since, elapsed_ms. What was receipted since, or in the
                          last elapsed_ms (P4), is work again (M3) */
     RECEIPTS_SEAL,    /* in: id: the database's own. Seals the next range of receipts, unless
-                         somebody    else does so now. out: matched: how many records; more: others
-                         wait, or    others have to end before it is known */
+                         somebody else does so now. out: matched: how many records; more: others
+                         wait, or others have to end before it is known */
     RECEIPTS_PRUNE,   /* in: seal, digest: the records of this seal go. OK, also when they are
-                         gone   already; NOT_FOUND: no such seal; CONFLICT: it has another digest,
-                         or is   the last one, from which the chain goes on. out: matched */
+                         gone already; NOT_FOUND: no such seal; CONFLICT: it has another digest,
+                         or is the last one, from which the chain goes on. out: matched */
+    EPOCH_MEET,       /* in: since: -1, or the epoch to raise, with its successor's nonce in id:
+                         done if it is the last one. out: matched: the last epoch, 0 for none;
+                         store_id: its nonce */
+    EPOCH_TAKE,       /* in: since, id: takes an epoch and its nonce for the last one. OK */
     STORE_ADOPT, /* in: store_id: new objects go to this store from now on; id: the one they
                     go to until now, "" for none. OK, also when it is so already; CONFLICT */
     /* The audit. `place` is in and out, but for SAVE; CONFLICT: somebody else has it. */

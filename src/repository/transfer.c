@@ -14,6 +14,7 @@ const struct transfer_table transfer_tables[TRANSFER_TABLES] = {
     {"receipt_seals", "number, sealed_at, receipts_last, receipts, users_last, users, content, "
                       "digest, pruned_at"},
     {"idempotency", "key, body, user_id, created_at, busy_until"},
+    {"epochs", "number, nonce, raised_at"},
     {"stores", "id, adopted_at"},
     {"about", "name, value"},
 };

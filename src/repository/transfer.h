@@ -8,7 +8,7 @@
 
 #include "base/error.h"
 
-#define TRANSFER_TABLES      8
+#define TRANSFER_TABLES      9
 #define TRANSFER_COLUMNS_MAX 24
 #define TRANSFER_SQL_SIZE    512
 

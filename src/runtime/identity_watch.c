@@ -111,6 +111,7 @@ void identity_watch_begin(struct runtime *runtime, size_t store)
     if (store == 0)
         check->move = move_find(runtime);
     uuid_generate(check->fresh_store_id);
+    uuid_generate(check->fresh_nonce);
     identity_carry(runtime, store, identity_check_begin(check, clock_boot_ms()));
 }
 

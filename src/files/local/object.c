@@ -218,8 +218,10 @@ void local_get(const struct local_root *root, struct files_op *op)
 void local_identity_read(const struct local_root *root, struct files_op *op)
 {
     struct buffer json;
+    char key[FILES_IDENTITY_KEY_SIZE];
+    files_identity_key(op->identity.epoch, key);
     buffer_init(&json, FILES_IDENTITY_BYTES_MAX);
-    int code = object_read(root, FILES_IDENTITY_KEY, &json);
+    int code = object_read(root, key, &json);
     if (code)
         local_answer_errno(&op->answer, code);
     else if (files_identity_parse(json.bytes, json.length, &op->identity) < 0)
@@ -244,10 +246,11 @@ static bool identity_lock(const struct local_root *root, int file, const char *n
  * by the next one. Two may be at it at once; a lock keeps them apart, and who comes too late
  * finds that the file has another name.
  */
-static int identity_store(const struct local_root *root, const struct buffer *json)
+static int identity_store(const struct local_root *root, const char *key,
+                          const struct buffer *json)
 {
     char temporary[LOCAL_TEMPORARY_SIZE];
-    if (local_temporary_name(FILES_IDENTITY_KEY, temporary) < 0)
+    if (local_temporary_name(key, temporary) < 0)
         return ENOMEM;
     int file =
         openat(root->temporary, temporary, O_WRONLY | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
@@ -261,7 +264,7 @@ static int identity_store(const struct local_root *root, const struct buffer *js
     if (!code && fsync(file) < 0)
         code = errno;
     if (!code)
-        code = temporary_name(root, temporary, root->folder, FILES_IDENTITY_KEY);
+        code = temporary_name(root, temporary, root->folder, key);
     if (code)
         unlinkat(root->temporary, temporary, 0);
     else if (fsync(root->folder) < 0)
@@ -274,8 +277,11 @@ void local_identity_create(const struct local_root *root, struct files_op *op)
 {
     struct files_identity wanted = op->identity;
     struct buffer json;
+    char key[FILES_IDENTITY_KEY_SIZE];
+    files_identity_key(wanted.epoch, key);
     buffer_init(&json, FILES_IDENTITY_BYTES_MAX);
-    int code = files_identity_format(&wanted, &json) < 0 ? ENOMEM : identity_store(root, &json);
+    int code =
+        files_identity_format(&wanted, &json) < 0 ? ENOMEM : identity_store(root, key, &json);
     buffer_deinit(&json);
     if (code && code != EEXIST) {
         local_answer_errno(&op->answer, code);

@@ -28,15 +28,16 @@ static void call_fill_get(struct s3_request *request, struct s3_call *call, cons
 
 static int call_fill_identity(struct s3_request *request, struct s3_call *call)
 {
+    files_identity_key(request->wanted.epoch, request->identity_key);
     if (request->step != S3_STEP_WRITE) {
-        call_fill_get(request, call, FILES_IDENTITY_KEY, &request->object);
+        call_fill_get(request, call, request->identity_key, &request->object);
         return 0;
     }
     if (files_identity_format(&request->wanted, &request->sent) < 0)
         return -1;
     request->kind = S3_WRITES;
     call->method = "PUT";
-    call->key = FILES_IDENTITY_KEY;
+    call->key = request->identity_key;
     call->bytes = request->sent.bytes;
     call->length = request->sent.length;
     call->content_type = "application/json";

@@ -44,6 +44,7 @@ struct s3_request {
     struct buffer sent;   /* a body of our own making */
     struct buffer object; /* the identity as it was read */
     struct files_identity wanted;
+    char identity_key[FILES_IDENTITY_KEY_SIZE];
     bool created;               /* S3_STEP_READ_BACK: our write was taken */
     struct s3_erasure *erasure; /* NULL: the request is about the operation as a whole */
     size_t index;               /* of the key that is erased */

@@ -33,6 +33,8 @@ static int (*const large[])(struct session *session, struct repository_op *op, i
     [RECEIPTS_REOPEN] = postgres_receipts_reopen,
     [RECEIPTS_SEAL] = postgres_receipts_seal,
     [RECEIPTS_PRUNE] = postgres_receipts_prune,
+    [EPOCH_MEET] = postgres_epoch_meet,
+    [EPOCH_TAKE] = postgres_epoch_take,
     [STORE_ADOPT] = postgres_store_adopt,
     [AUDIT_START] = postgres_audit_start,
     [AUDIT_CLAIM] = postgres_audit_claim,

@@ -85,6 +85,10 @@ int postgres_deletions_redate(struct session *session, struct repository_op *op,
 int postgres_marked_finish(struct session *session, struct repository_op *op, int64_t now);
 int postgres_receipts_reopen(struct session *session, struct repository_op *op, int64_t now);
 int postgres_store_adopt(struct session *session, struct repository_op *op, int64_t now);
+/* epochs.c */
+int postgres_epoch_meet(struct session *session, struct repository_op *op, int64_t now);
+int postgres_epoch_take(struct session *session, struct repository_op *op, int64_t now);
+
 /* seals.c */
 int postgres_receipts_seal(struct session *session, struct repository_op *op, int64_t now);
 int postgres_receipts_prune(struct session *session, struct repository_op *op, int64_t now);

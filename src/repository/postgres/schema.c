@@ -9,7 +9,7 @@
 extern const char *const repository_postgres_migrations[];
 extern const size_t repository_postgres_migrations_count;
 
-const int repository_postgres_schema_version = 4;
+const int repository_postgres_schema_version = 5;
 
 static int schema_fail(struct session *session, struct error *error)
 {

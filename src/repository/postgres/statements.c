@@ -388,6 +388,15 @@ static const char *const texts[STATEMENT_COUNT] = {
     [STATEMENT_USER_RECEIPTS] =
         "SELECT id, user_id, requested_at, deleted_at FROM user_receipts WHERE id > $1::bigint "
         "AND id <= $2::bigint ORDER BY id LIMIT $3::bigint",
+    /* Only by who knows the last one. */
+    [STATEMENT_EPOCH_RAISE] =
+        "INSERT INTO epochs (number, nonce, raised_at) SELECT $1::bigint + 1, $2, $3::bigint "
+        "WHERE $1::bigint = (SELECT coalesce(max(number), 0) FROM epochs)",
+    [STATEMENT_EPOCH_TAKE] =
+        "INSERT INTO epochs (number, nonce, raised_at) "
+        "VALUES ($1::bigint, $2, $3::bigint) ON CONFLICT (number) DO UPDATE "
+        "SET nonce = excluded.nonce, raised_at = excluded.raised_at",
+    [STATEMENT_EPOCH_LAST] = "SELECT number, nonce FROM epochs ORDER BY number DESC LIMIT 1",
     [STATEMENT_RECEIPTS_PRUNE] =
         "DELETE FROM receipts WHERE id > $1::bigint AND id <= $2::bigint",
     [STATEMENT_USER_RECEIPTS_PRUNE] =

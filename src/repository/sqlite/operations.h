@@ -54,6 +54,10 @@ int sqlite_deletion_list(struct connection *connection, struct repository_op *op
 int sqlite_finished_find(struct connection *connection, struct repository_op *op);
 int sqlite_backlog_get(struct connection *connection, struct repository_op *op);
 
+/* epochs.c */
+int sqlite_epoch_meet(struct connection *connection, struct repository_op *op, int64_t now);
+int sqlite_epoch_take(struct connection *connection, struct repository_op *op, int64_t now);
+
 /* seals.c */
 int sqlite_receipts_seal(struct connection *connection, struct repository_op *op, int64_t now);
 int sqlite_receipts_prune(struct connection *connection, struct repository_op *op, int64_t now);

@@ -76,6 +76,10 @@ static int write_carry_out(struct connection *connection, struct repository_op *
         return sqlite_receipts_seal(connection, op, now);
     case RECEIPTS_PRUNE:
         return sqlite_receipts_prune(connection, op, now);
+    case EPOCH_MEET:
+        return sqlite_epoch_meet(connection, op, now);
+    case EPOCH_TAKE:
+        return sqlite_epoch_take(connection, op, now);
     case STORE_ADOPT:
         return sqlite_store_adopt(connection, op, now);
     case AUDIT_START:

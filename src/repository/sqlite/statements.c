@@ -250,6 +250,14 @@ static const char *const texts[STATEMENT_COUNT] = {
                                 "FROM user_receipts WHERE id > ?1 AND id <= ?2 ORDER BY id "
                                 "LIMIT ?3",
     /* The last one stays: its number would be given again. */
+    /* Only by who knows the last one. */
+    [STATEMENT_EPOCH_RAISE] =
+        "INSERT INTO epochs (number, nonce, raised_at) SELECT ?1 + 1, ?2, ?3 "
+        "WHERE ?1 = (SELECT coalesce(max(number), 0) FROM epochs)",
+    [STATEMENT_EPOCH_TAKE] = "INSERT INTO epochs (number, nonce, raised_at) "
+                             "VALUES (?1, ?2, ?3) ON CONFLICT (number) DO UPDATE "
+                             "SET nonce = excluded.nonce, raised_at = excluded.raised_at",
+    [STATEMENT_EPOCH_LAST] = "SELECT number, nonce FROM epochs ORDER BY number DESC LIMIT 1",
     [STATEMENT_RECEIPTS_PRUNE] = "DELETE FROM receipts WHERE id > ?1 AND id <= ?2 "
                                  "AND id < (SELECT max(id) FROM receipts)",
     [STATEMENT_USER_RECEIPTS_PRUNE] = "DELETE FROM user_receipts WHERE id > ?1 AND id <= ?2",

@@ -36,9 +36,16 @@ static void keys_have_up_to_512_bytes(void **state)
 static void our_own_keys_are_known(void **state)
 {
     (void)state;
-    static const char *const ours[] = {"avatars",         "avatars/x",   "AVATARS/x",
-                                       ".fallback-store", ".tmp/a",      ".tmp",
-                                       ".Fallback-Store", "avatars/x/y", ".fallback-store/x"};
+    static const char *const ours[] = {"avatars",
+                                       "avatars/x",
+                                       "AVATARS/x",
+                                       ".fallback-store",
+                                       ".tmp/a",
+                                       ".tmp",
+                                       ".Fallback-Store",
+                                       "avatars/x/y",
+                                       ".fallback-store/x",
+                                       ".fallback-store-epoch-7"};
     static const char *const others[] = {"avatar", "avatarsx/y", "x/avatars/y",
                                          ".tmpx",  "my/.tmp/",   ".fallback-stores"};
     for (size_t i = 0; i < sizeof ours / sizeof *ours; i++)

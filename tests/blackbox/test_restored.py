@@ -1,0 +1,108 @@
+"""A database that was restored from a backup, or copied, does not bring back who was erased."""
+import sqlite3
+
+import pytest
+
+from support import images, receipts
+
+pytestmark = pytest.mark.sqlite
+REFUSED = 78
+
+
+def restore(one, backup):
+    """The stopped service's database is the backup again."""
+    for path in one.folder.glob(one.database.name + "*"):
+        path.unlink()
+    for path in backup.parent.glob(backup.name + "*"):
+        (one.folder / path.name).write_bytes(path.read_bytes())
+
+
+def refusal(one, **changes):
+    done = one.run(**changes)
+    assert done.returncode == REFUSED, done
+    return done.stderr
+
+
+@pytest.fixture
+def erased(service, tmp_path):
+    """
+    A stopped service with a backup, an export of its receipts, and what happened in between:
+    one person was erased, one lost the image, one got another, and one stayed as it was.
+    """
+    one = service()
+    one.wait_until_ready()
+    one.gone, one.bare, one.other, one.kept = (one.create_with_avatar()["id"] for _ in range(4))
+    one.stop()
+    one.backup = one.copy_of_database(tmp_path / "backup")
+    one.start().wait_until_ready()
+    assert one.delete(one.gone).status == 200
+    assert one.public.delete(f"/api/users/{one.bare}/avatar").status == 200
+    assert one.put_avatar(one.other, images.png(width=9)).status == 200
+    one.wait_for(lambda: len(one.objects()) == 2, 30, "the old images to go")
+    one.export = receipts.export(one, tmp_path / "receipts")
+    one.stop()
+    return one
+
+
+def test_the_drill_erased_users_do_not_come_back_with_a_backup(erased, agrees):
+    restore(erased, erased.backup)
+    said = refusal(erased)
+    assert "--restored" in said and "epoch" in said
+    # Nothing was served or changed meanwhile: it is refused again, also with half an export.
+    half = erased.export.with_suffix(".half")
+    half.write_text("".join(erased.export.read_text().splitlines(keepends=True)[:-1]))
+    assert "cut" in refusal(erased, restored=half)
+    erased.start(restored=erased.export)
+    assert erased.private.get("/api/audit").data["startedAt"]
+    # From the first answer on: who was erased is not there.
+    assert erased.user(erased.gone).status == 404
+    assert erased.avatar(erased.bare).status == 404
+    erased.wait_until_ready()
+    erased.wait_until_erased(erased.gone)
+    assert erased.user(erased.bare).data["avatar"] is None
+    # An image that took the place of an older one was never in this database: nobody has it.
+    assert erased.user(erased.other).data["avatar"] is None
+    assert erased.avatar(erased.kept).status == 200
+    # The word was needed once; without it, and with it, the service starts as ever.
+    erased.restart().wait_until_ready()
+    assert "nothing to do" in erased.log()
+    erased.restart(restored=None).wait_until_ready()
+    assert erased.user(erased.gone).status == 404
+    assert erased.avatar(erased.kept).status == 200
+
+
+def test_a_copy_that_went_on_shuts_the_other_out(erased, service, tmp_path):
+    """Two databases with one past: whoever comes second is told by the other's mark."""
+    now = erased.copy_of_database(tmp_path / "now")
+    copy = service(start=False, files=f"file://{erased.files}",
+                   database=f"sqlite:{now}", token_file=erased.token_file)
+    copy.start().wait_until_ready()
+    copy.stop()
+    assert "a copy of another" in refusal(erased)
+    # Both have raised the same number since: the marks differ.
+    epoch = "SELECT max(number) + 1 FROM epochs"
+    nonce = "01900000-0000-7000-8000-0000000000ff"
+    with sqlite3.connect(erased.database) as shell:
+        shell.execute(f"INSERT INTO epochs VALUES (({epoch}), '{nonce}', 1)")
+    shell.close()
+    assert "a copy of another" in refusal(erased)
+
+
+def test_a_crash_between_database_and_store_is_mended(erased):
+    last = max(erased.files.glob(".fallback-store-epoch-*"),
+               key=lambda path: int(path.name.rsplit("-", 1)[1]))
+    told = last.read_bytes()
+    last.unlink()
+    erased.start().wait_until_ready()
+    assert last.read_bytes() == told
+    erased.stop()
+
+
+def test_an_export_of_another_database_is_no_word(erased, service, tmp_path):
+    other = service()
+    other.wait_until_ready()
+    other.delete(other.create_with_avatar()["id"])
+    export = receipts.export(other, tmp_path / "other")
+    restore(erased, erased.backup)
+    assert "another database" in refusal(erased, restored=export)
+    assert "cannot read" in refusal(erased, restored=tmp_path / "missing")
