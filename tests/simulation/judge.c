@@ -16,8 +16,10 @@ enum look { LOOK_USERS, LOOK_DELETIONS, LOOK_RECEIPTS, LOOK_USER_RECEIPTS, LOOK_
 
 static const char *const queries[LOOK_COUNT] = {
     [LOOK_USERS] = "SELECT id, avatar_key, avatar_should_be_deleted FROM users",
-    [LOOK_DELETIONS] = "SELECT key, user_id, claim, not_before, leased_until, look = 'second', "
-                       "reason = 'upload', state = 'blocked' FROM deletions",
+    /* clang wants the parentheses: two lines, one text. */
+    [LOOK_DELETIONS] =
+        ("SELECT key, user_id, claim, not_before, leased_until, look = 'second', "
+         "reason = 'upload', state = 'blocked' FROM deletions"),
     [LOOK_RECEIPTS] =
         "SELECT key, kind = 'corrected', id FROM receipts WHERE id > ?1 ORDER BY id",
     [LOOK_USER_RECEIPTS] = "SELECT user_id FROM user_receipts",
