@@ -14,6 +14,9 @@
 /* The longest that an upload travels after its request was given up. */
 #define LATE_MS MINUTES(5)
 
+/* More starts than a life has. */
+#define EPOCHS_MAX 1024
+
 struct call {
     struct replica *replica;
     unsigned life;       /* of the replica */
@@ -28,13 +31,15 @@ struct call {
     struct files_identity identity;
 };
 
-static struct files_identity stored; /* "": there is none */
+/* The store's own identity, and one for each epoch that a start began. */
+static struct files_identity stored[EPOCHS_MAX];
+static size_t stored_count;
 static int uploads;
 static int64_t other_until; /* the other store stays so long, for what it has said */
 
 void provider_begin(void)
 {
-    stored = (struct files_identity){0};
+    stored_count = 0;
     uploads = 0;
     other_until = 0;
 }
@@ -90,13 +95,32 @@ static void call_expire(struct replica *replica, void *what)
     answer_give(replica, call);
 }
 
+static const struct files_identity *identity_find(int64_t epoch)
+{
+    for (size_t i = 0; i < stored_count; i++) {
+        if (stored[i].epoch == epoch)
+            return &stored[i];
+    }
+    return NULL;
+}
+
 static void identity_create(struct call *call)
 {
-    bool free = !*stored.store_id;
-    if (free)
-        stored = call->identity;
-    call->identity = stored;
-    files_answer_set(&call->answer, free ? 200 : 412, free ? "" : "PreconditionFailed", "");
+    const struct files_identity *there = identity_find(call->identity.epoch);
+    if (!there && stored_count < EPOCHS_MAX)
+        stored[stored_count++] = call->identity;
+    else if (there)
+        call->identity = *there;
+    files_answer_set(&call->answer, there ? 412 : 200, there ? "PreconditionFailed" : "", "");
+}
+
+static void identity_read(struct call *call)
+{
+    const struct files_identity *there = identity_find(call->identity.epoch);
+    if (there)
+        call->identity = *there;
+    else
+        files_answer_set(&call->answer, 404, "NoSuchKey", "");
 }
 
 /* One key in three of a partial answer fails, or is not mentioned. */
@@ -155,9 +179,7 @@ static void call_effect(void *owner)
         }
         break;
     case FILES_IDENTITY_READ:
-        call->identity = stored;
-        if (!*stored.store_id)
-            files_answer_set(&call->answer, 404, "NoSuchKey", "");
+        identity_read(call);
         break;
     case FILES_IDENTITY_CREATE:
         identity_create(call);
