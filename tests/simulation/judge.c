@@ -96,7 +96,7 @@ static void deletions_look(sqlite3_stmt *rows)
     while (sqlite3_step(rows) == SQLITE_ROW) {
         struct ledger_key *key = ledger_key(text_of(rows, 0));
         int64_t claim = sqlite3_column_int64(rows, 2);
-        if (before[key - ledger.keys] && claim < key->claim)
+        if (before[key - ledger.keys] && claim && claim < key->claim)
             broken("R6: the claim of %s fell from %lld to %lld", key->name,
                    (long long)key->claim, (long long)claim);
         int64_t before_claim = before[key - ledger.keys] ? key->claim : 0;
