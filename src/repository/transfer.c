@@ -15,6 +15,12 @@ const struct transfer_table transfer_tables[TRANSFER_TABLES] = {
                       "digest, pruned_at"},
     {"idempotency", "key, body, user_id, created_at, busy_until"},
     {"epochs", "number, nonce, raised_at"},
+    {"audit",
+     "one, id, state, deletes, share, pass, store_id, cursor, first_ms, store_objects, "
+     "store_strays, store_scheduled, objects, pointers, strays, young, scheduled, "
+     "missing, versions, unknown, owner, leased_until, started_at, saved_at, ended_at, "
+     "trouble"},
+    {"audit_findings", "key, kind, user_id"},
     {"stores", "id, adopted_at"},
     {"about", "name, value"},
 };

@@ -8,8 +8,8 @@
 
 #include "base/error.h"
 
-#define TRANSFER_TABLES      9
-#define TRANSFER_COLUMNS_MAX 24
+#define TRANSFER_TABLES      11
+#define TRANSFER_COLUMNS_MAX 32
 #define TRANSFER_SQL_SIZE    512
 
 struct transfer_table {

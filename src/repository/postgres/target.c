@@ -43,10 +43,11 @@ int postgres_target_open(const char *url, struct postgres_target **ret_target,
     int failed = address_parse(url, &target->address, error) < 0 ||
                  session_open(&target->session, &target->address, TIMEOUT_MS, error) < 0 ||
                  postgres_schema_begin_new(&target->session, error) < 0;
-    /* What a new database is given of its own is the other's here: its id and its secret. */
-    if (!failed &&
-        (session_run(&target->session, settings) < 0 ||
-         session_run(&target->session, "DELETE FROM about WHERE name <> 'schema_version'") < 0))
+    /* What a new database is given of its own is the other's here: id, secret, last audit. */
+    if (!failed && (session_run(&target->session, settings) < 0 ||
+                    session_run(&target->session,
+                                "DELETE FROM about WHERE name <> 'schema_version'") < 0 ||
+                    session_run(&target->session, "DELETE FROM audit") < 0))
         failed = target_fail(target, error);
     if (failed) {
         postgres_target_close(target);
