@@ -102,15 +102,19 @@ def children_end(process):
         process.wait()
 
 
-def run_node(script, *arguments, timeout=600):
-    """Runs a script of peers/node to its end; the object on its last line."""
-    environment = {**os.environ, "NODE_ENV": "production", "NODE_PATH": str(NODE / "node_modules"),
-                   "DO_NOT_TRACK": "1"}
-    path = NODE / script
+def node_command(script, *arguments):
+    """What runs a script of peers/node, beside the packages that it imports; its environment."""
     for source in (ROOT / "benchmarks/peers/node").glob("*.mjs"):
         shutil.copy(source, NODE)
-    done = subprocess.run([NODE / "node_modules/node/bin/node", path,
-                           *map(str, arguments)], env=environment, cwd=NODE,
+    return ([NODE / "node_modules/node/bin/node", NODE / script, *map(str, arguments)],
+            {**os.environ, "NODE_ENV": "production", "NODE_PATH": str(NODE / "node_modules"),
+             "DO_NOT_TRACK": "1"})
+
+
+def run_node(script, *arguments, timeout=600):
+    """Runs a script of peers/node to its end; the object on its last line."""
+    command, environment = node_command(script, *arguments)
+    done = subprocess.run(command, env=environment, cwd=NODE,
                           stdin=subprocess.DEVNULL, capture_output=True, text=True,
                           timeout=timeout, check=False)
     if done.returncode != 0:

@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"net/http"
 	"os"
+	"time"
 
 	"github.com/gin-gonic/gin"
 	"github.com/jackc/pgx/v4/pgxpool"
@@ -91,6 +92,7 @@ func main() {
 		}
 		c.JSON(http.StatusOK, gin.H{"status": "ok", "data": gin.H{"deleted": done}})
 	})
+	serveUsers(engine, pool, time.Second, store)
 	if err := engine.Run(listen); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(69)
