@@ -135,8 +135,9 @@ struct files_op {
      * status 404. IDENTITY_CREATE that found one already there: status 412, `identity` is it.
      */
     struct files_answer answer;
-    bool one_by_one;      /* DELETE, out: the store knows no bulk delete */
-    bool address_changed; /* another address answered than the one before (M3) */
+    bool one_by_one; /* DELETE, out: the store knows no bulk delete */
+    /* DELETE, IDENTITY_*, out: another address answered than the last of these (M3). */
+    bool address_changed;
 
     struct trace trace; /* passed on to the provider if somebody else began it; may be empty */
 

@@ -63,8 +63,12 @@ static void answer_give(struct replica *replica, void *what)
     call->answered = true;
     op->answer = call->answer;
     op->identity = call->identity;
-    op->address_changed = replica->saw_other != call->other;
-    replica->saw_other = call->other;
+    /* As the S3 driver has it: of what the engine hears of. */
+    if (call->verb == FILES_DELETE || call->verb == FILES_IDENTITY_READ ||
+        call->verb == FILES_IDENTITY_CREATE) {
+        op->address_changed = replica->saw_other != call->other;
+        replica->saw_other = call->other;
+    }
     for (size_t i = 0; i < call->count && call->verb == FILES_DELETE; i++) {
         if (files_key_is_open(op, i))
             op->answers[i] = call->answers[i];
@@ -152,7 +156,8 @@ static void other_answers(struct call *call)
         call->keys[i]->doubtful |= call->keys[i]->present;
         files_answer_set(&call->answers[i], 204, "", "");
     }
-    other_until = virtual_now() + LEASE_MS;
+    if (!call->answered)
+        other_until = virtual_now() + LEASE_MS;
 }
 
 /* The store does what it was asked for. */

@@ -234,8 +234,15 @@ static void request_send(struct s3 *s3, struct s3_request *request)
     }
 }
 
+/*
+ * Only of what the engine hears of: an upload that met the new address first would leave
+ * nothing for the deletes after it to tell (M3).
+ */
 static void address_note(struct s3 *s3, struct s3_request *request)
 {
+    enum files_verb verb = request->op->verb;
+    if (verb != FILES_DELETE && verb != FILES_IDENTITY_READ && verb != FILES_IDENTITY_CREATE)
+        return;
     const char *ip = NULL;
     long port = 0;
     char address[ADDRESS_SIZE];
