@@ -10,6 +10,7 @@
 #include "files_calls.h"
 
 #include "base/clock.h"
+#include "files/driver.h"
 #include "files/faulty/faulty.h"
 #include "files/local/local.h"
 #include "files/s3/s3.h"
@@ -426,7 +427,7 @@ static void a_passed_deadline_sends_nothing(void **state)
 static void the_first_identity_stays(void **state)
 {
     (void)state;
-    struct files_identity first, second, found = {0};
+    struct files_identity first = {0}, second = {0}, found = {0};
     uuid_generate(first.store_id);
     uuid_generate(first.database_id);
     uuid_generate(second.store_id);
@@ -437,14 +438,14 @@ static void the_first_identity_stays(void **state)
     found = first;
     answer = identity_run(FILES_IDENTITY_CREATE, &found);
     assert_ok(&answer);
-    assert_memory_equal(&found, &first, sizeof first);
+    assert_true(files_identity_equals(&found, &first));
     answer = identity_run(FILES_IDENTITY_CREATE, &second);
     assert_int_equal(answer.status, 412);
-    assert_memory_equal(&second, &first, sizeof first);
+    assert_true(files_identity_equals(&second, &first));
     found = (struct files_identity){0};
     answer = identity_run(FILES_IDENTITY_READ, &found);
     assert_ok(&answer);
-    assert_memory_equal(&found, &first, sizeof first);
+    assert_true(files_identity_equals(&found, &first));
     answer = delete_key(FILES_IDENTITY_KEY);
     assert_ok(&answer);
 }
@@ -454,7 +455,7 @@ static void a_foreign_identity_object_is_malformed(void **state)
     (void)state;
     struct files_answer answer = put(FILES_IDENTITY_KEY, "{\"store\":\"mine\"}", 16);
     assert_ok(&answer);
-    struct files_identity identity;
+    struct files_identity identity = {0};
     uuid_generate(identity.store_id);
     uuid_generate(identity.database_id);
     answer = identity_run(FILES_IDENTITY_READ, &identity);

@@ -87,7 +87,7 @@ static void an_answers_text_is_one_line_of_whole_characters(void **state)
 static void an_identity_is_read_as_it_was_written(void **state)
 {
     (void)state;
-    struct files_identity identity, found;
+    struct files_identity identity = {0}, found;
     struct buffer json;
     uuid_generate(identity.store_id);
     uuid_generate(identity.database_id);

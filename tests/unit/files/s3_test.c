@@ -182,7 +182,7 @@ static void only_a_put_is_encrypted(void **state)
 
 static struct files_identity some_identity(void)
 {
-    struct files_identity identity;
+    struct files_identity identity = {0};
     uuid_generate(identity.store_id);
     uuid_generate(identity.database_id);
     return identity;
