@@ -82,11 +82,16 @@ static const char *const texts[STATEMENT_COUNT] = {
      * Of this transaction: a lock that somebody sits on fails one operation, not all; what a
      * dead connection left open ends by itself; and a commit that was answered is durable (D9).
      */
+    /*
+     * Plans are kept: one that was made while the table was empty would read all of it for
+     * every row, for as long as nobody analyses. All that is written goes by an index.
+     */
     [STATEMENT_SETTINGS] =
         "SELECT set_config('lock_timeout', '2s', true), "
         "set_config('idle_in_transaction_session_timeout', '10s', true), "
         "set_config('synchronous_commit', CASE current_setting('synchronous_commit') "
-        "WHEN 'off' THEN 'on' ELSE current_setting('synchronous_commit') END, true)",
+        "WHEN 'off' THEN 'on' ELSE current_setting('synchronous_commit') END, true), "
+        "set_config('enable_seqscan', 'off', true), set_config('jit', 'off', true)",
     /*
      * No row: this very batch was committed before. The row of a transaction whose end is not
      * known yet is waited for.
