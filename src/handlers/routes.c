@@ -1,6 +1,7 @@
 #include "config/limits.h"
 #include "handlers/audits.h"
 #include "handlers/avatars.h"
+#include "handlers/backup.h"
 #include "handlers/copy.h"
 #include "handlers/deletions.h"
 #include "handlers/erasures.h"
@@ -55,6 +56,7 @@ size_t routes_private(const struct service *service, struct route routes[static 
         {"POST", "/api/audit", audit_post},
         {"DELETE", "/api/audit", audit_delete},
         {"GET", "/api/audit/findings", audit_findings_get},
+        {"GET", "/api/backup", backup_get},
         {"GET", "/api/files/copy", copy_get},
         {"POST", "/api/files/copy", copy_post},
         {"GET", "/api/status", status_get},

@@ -145,11 +145,18 @@ static bool is_lines(const struct transfer *transfer)
            http_response_is_type(transfer->response, HTTP_CONTENT_TYPE_NDJSON);
 }
 
+static bool piece_receive(const struct transfer *transfer, const char *bytes, size_t length)
+{
+    return transfer->request->piece(transfer->request->owner, bytes, length);
+}
+
 static size_t body_receive(char *bytes, size_t size, size_t count, void *owner)
 {
     struct transfer *transfer = owner;
     size_t length = size * count;
     head_note(transfer);
+    if (transfer->request->piece && transfer->response->status / 100 == 2)
+        return piece_receive(transfer, bytes, length) ? length : !length;
     bool taken = is_lines(transfer)
                      ? lines_receive(transfer, bytes, length)
                      : buffer_append(&transfer->response->body, bytes, length) == 0;

@@ -42,6 +42,11 @@ struct http_request {
      * the body. NULL: every answer's body is kept whole.
      */
     bool (*line)(void *owner, const char *line, size_t length);
+    /*
+     * Called for each piece of a 2xx answer as it arrives; none of it is then in the body.
+     * False ends the request, as HTTP_FAILED. NULL: see above.
+     */
+    bool (*piece)(void *owner, const char *bytes, size_t length);
     void *owner;
 };
 

@@ -8,9 +8,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 /* Seconds after which a refusal for want of room or memory is worth another try. */
 #define RETRY_AFTER_S "1"
+
+/* Of a file that is read while it is sent. */
+#define FILE_BLOCK_SIZE 65536
 
 void *request_context(const struct request *request)
 {
@@ -183,6 +187,38 @@ void request_reply_constant(struct request *request, int status, const void *byt
     request_reply_response(
         request, status,
         MHD_create_response_from_buffer(length, (void *)bytes, MHD_RESPMEM_PERSISTENT));
+}
+
+static ssize_t file_read(void *data, uint64_t offset, char *bytes, size_t size)
+{
+    const int *file = data;
+    ssize_t count = pread(*file, bytes, size, (off_t)offset);
+    /* Before the length that was promised there is no end: who reads sees that it was cut. */
+    return count > 0 ? count : MHD_CONTENT_READER_END_WITH_ERROR;
+}
+
+static void file_release(void *data)
+{
+    int *file = data;
+    close(*file);
+    free(file);
+}
+
+void request_reply_file(struct request *request, int status, int file, int64_t length)
+{
+    int *kept = malloc(sizeof *kept);
+    if (!kept) {
+        close(file);
+        request_reply_error(request, 500, "out of memory; try again");
+        return;
+    }
+    *kept = file;
+    struct MHD_Response *response = MHD_create_response_from_callback(
+        (uint64_t)length, FILE_BLOCK_SIZE, file_read, kept, file_release);
+    if (!response)
+        file_release(kept);
+    request->reply_length = (size_t)length;
+    request_reply_response(request, status, response);
 }
 
 void request_reply_empty(struct request *request, int status)

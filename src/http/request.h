@@ -99,6 +99,9 @@ void request_reply_bytes(struct request *request, int status, void *bytes, size_
 void request_reply_constant(struct request *request, int status, const void *bytes,
                             size_t length);
 
+/* The `length` bytes of an open file; takes `file`. */
+void request_reply_file(struct request *request, int status, int file, int64_t length);
+
 /* No body. */
 void request_reply_empty(struct request *request, int status);
 

@@ -16,6 +16,8 @@
 #define CONNECT_MS 10000
 #define CALL_MS    120000
 #define REST_MS    1000
+/* The answer of a fetch is as long as what it brings. */
+#define FETCH_MS ((int64_t)24 * 3600 * 1000)
 
 struct private_client {
     const struct private_settings *settings;
@@ -126,8 +128,9 @@ static json_t *answer_read(const struct http_response *response, struct error *e
     return data;
 }
 
-json_t *private_client_call(struct private_client *client, const char *method, const char *path,
-                            struct error *error)
+/* One request to its end; -1 with an error if a signal ended it. */
+static int request_run(struct private_client *client, struct http_request *request,
+                       const char *path, struct http_response *response, struct error *error)
 {
     const struct private_settings *settings = client->settings;
     char url[URL_SIZE];
@@ -136,29 +139,72 @@ json_t *private_client_call(struct private_client *client, const char *method, c
     while (length && settings->url[length - 1] == '/')
         length--;
     snprintf(url, sizeof url, "%.*s%s", (int)length, settings->url, path);
-    struct http_request request = {.method = method,
-                                   .url = url,
-                                   .headers = headers,
-                                   .header_count = *client->authorization ? 1 : 0,
-                                   .body = strcmp(method, "POST") == 0 ? "" : NULL,
-                                   .connect_ms = CONNECT_MS,
-                                   .total_ms = CALL_MS,
-                                   .ca_file = settings->ca_file,
-                                   .client_cert = settings->client_cert,
-                                   .client_key = settings->client_key,
-                                   .unix_socket = settings->unix_socket,
-                                   .body_max = ANSWER_MAX};
+    request->url = url;
+    request->headers = headers;
+    request->header_count = *client->authorization ? 1 : 0;
+    request->connect_ms = CONNECT_MS;
+    request->ca_file = settings->ca_file;
+    request->client_cert = settings->client_cert;
+    request->client_key = settings->client_key;
+    request->unix_socket = settings->unix_socket;
+    request->body_max = ANSWER_MAX;
+    http_client_start(client->http, request, response);
+    while (!response->done && !signal_came(client))
+        http_client_poll(client->http, REST_MS, &client->signals, 1);
+    if (response->done)
+        return 0;
+    http_client_abort(client->http, response);
+    return error_set(error, ERROR_UNAVAILABLE, "stopped");
+}
+
+json_t *private_client_call(struct private_client *client, const char *method, const char *path,
+                            struct error *error)
+{
+    struct http_request request = {
+        .method = method, .body = strcmp(method, "POST") == 0 ? "" : NULL, .total_ms = CALL_MS};
     struct http_response response = {0};
     json_t *data = NULL;
-    http_client_start(client->http, &request, &response);
-    while (!response.done && !signal_came(client))
-        http_client_poll(client->http, REST_MS, &client->signals, 1);
-    if (response.done) {
+    if (request_run(client, &request, path, &response, error) == 0)
         data = answer_read(&response, error);
-    } else {
-        http_client_abort(client->http, &response);
-        error_set(error, ERROR_UNAVAILABLE, "stopped");
-    }
     http_response_deinit(&response);
     return data;
+}
+
+/* Where an answer goes. */
+struct sink {
+    FILE *out;
+    int trouble; /* the errno of a write that failed */
+};
+
+static bool sink_take(void *owner, const char *bytes, size_t length)
+{
+    struct sink *sink = owner;
+    if (fwrite(bytes, 1, length, sink->out) == length)
+        return true;
+    sink->trouble = errno;
+    return false;
+}
+
+int private_client_fetch(struct private_client *client, const char *path, const char *type,
+                         FILE *out, struct error *error)
+{
+    struct sink sink = {.out = out};
+    struct http_request request = {
+        .method = "GET", .total_ms = FETCH_MS, .piece = sink_take, .owner = &sink};
+    struct http_response response = {0};
+    int failed = request_run(client, &request, path, &response, error);
+    if (!failed && sink.trouble)
+        failed = error_set_errno(error, ERROR_IO, sink.trouble, "what came cannot be written");
+    else if (!failed && response.outcome == HTTP_ANSWERED && response.status == 200)
+        failed = http_response_is_type(&response, type)
+                     ? 0
+                     : error_set(error, ERROR_CONFIG,
+                                 "this is no users-service, or another "
+                                 "version");
+    else if (!failed) {
+        json_decref(answer_read(&response, error));
+        failed = -1;
+    }
+    http_response_deinit(&response);
+    return failed;
 }

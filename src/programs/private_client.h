@@ -10,6 +10,7 @@
 
 #include <jansson.h>
 #include <stdbool.h>
+#include <stdio.h>
 
 struct private_settings {
     const char *url, *token_file, *ca_file, *client_cert, *client_key, *unix_socket;
@@ -72,4 +73,11 @@ bool private_client_is_stopped(const struct private_client *client);
  */
 json_t *private_client_call(struct private_client *client, const char *method, const char *path,
                             struct error *error);
+
+/*
+ * A GET whose answer, of the type `type`, is written to `out` as it comes, however long it
+ * takes. ERROR_IO: it could not be written; else as above.
+ */
+int private_client_fetch(struct private_client *client, const char *path, const char *type,
+                         FILE *out, struct error *error);
 #endif

@@ -2,6 +2,7 @@
 
 #include "config/check_options.h"
 #include "programs/audit_command.h"
+#include "programs/backup_command.h"
 #include "programs/check.h"
 #include "programs/copy_command.h"
 #include "programs/migrate_command.h"
@@ -11,6 +12,7 @@
 
 const struct service_word service_words[SERVICE_WORDS] = {
     {"audit", audit_command, audit_command_table},
+    {"backup", backup_command, backup_command_table},
     {"check", check_main, check_options_table},
     {"files copy", copy_command, copy_command_table},
     {"migrate", migrate_command, migrate_command_table},

@@ -15,7 +15,7 @@ struct service_word {
     const struct option_table *(*table)(void); /* NULL: no more than the beginning of others */
 };
 
-#define SERVICE_WORDS 8
+#define SERVICE_WORDS 9
 
 extern const struct service_word service_words[SERVICE_WORDS];
 

@@ -17,6 +17,7 @@ struct repository {
     struct tally tally;
     pthread_t thread;
     struct message stop; /* the last message: ends the thread */
+    size_t copies;       /* under way: each is among the messages again after each slice */
 };
 
 void deletions_deinit(struct deletions *deletions)
@@ -102,6 +103,21 @@ static int64_t rows_finished(const struct repository_op *op)
     return finished;
 }
 
+/* One slice; those who wait meanwhile have their turn before the next one. */
+static void copy_run(struct repository *repository, struct repository_op *op)
+{
+    bool begun = op->more;
+    if (repository->driver->copy)
+        repository->driver->copy(repository->driver, op);
+    else
+        op->outcome = REPOSITORY_NOT_FOUND;
+    repository->copies += (size_t)op->more - (size_t)begun;
+    if (op->more)
+        mailbox_post_always(&repository->mailbox, &op->message);
+    else
+        op->done(op);
+}
+
 /* Returns false when the last message was among those taken. */
 static bool batch_run(struct repository *repository, struct message **chain)
 {
@@ -113,6 +129,8 @@ static bool batch_run(struct repository *repository, struct message **chain)
         *chain = message->next;
         if (message == &repository->stop)
             stop = true;
+        else if (((struct repository_op *)message)->verb == DATABASE_COPY)
+            copy_run(repository, (struct repository_op *)message);
         else
             ops[count++] = (struct repository_op *)message;
     }
@@ -135,7 +153,7 @@ static void *store_thread(void *argument)
 {
     struct repository *repository = argument;
     bool running = true;
-    while (running) {
+    while (running || repository->copies) {
         struct message *chain = mailbox_take(&repository->mailbox, -1);
         while (chain)
             running = batch_run(repository, &chain) && running;

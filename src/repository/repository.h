@@ -234,8 +234,12 @@ enum repository_verb {
                          done if it is the last one. out: matched: the last epoch, 0 for none;
                          store_id: its nonce */
     EPOCH_TAKE,       /* in: since, id: takes an epoch and its nonce for the last one. OK */
-    STORE_ADOPT, /* in: store_id: new objects go to this store from now on; id: the one they
-                    go to until now, "" for none. OK, also when it is so already; CONFLICT */
+    DATABASE_COPY, /* a copy of all of it, made in slices between other operations. OK: file, an
+                      open descriptor that is the caller's, of a file that has no name, and
+                      matched: its size; BUSY: one is under way; NOT_FOUND: such a database
+                      has means of its own for that */
+    STORE_ADOPT,   /* in: store_id: new objects go to this store from now on; id: the one they
+                      go to until now, "" for none. OK, also when it is so already; CONFLICT */
     /* The audit. `place` is in and out, but for SAVE; CONFLICT: somebody else has it. */
     AUDIT_START, /* in: place (id, deletes, share), since: only if the last one was started then
                     (-1: any). OK; CONFLICT: one is under way */
@@ -321,6 +325,7 @@ struct repository_op {
     int64_t seal, after_receipt, after_user;
     char digest[RECEIPT_DIGEST_SIZE];
     bool more; /* USER_LIST, DELETION_LIST: another page follows; see RECEIPTS_* */
+    int file;  /* DATABASE_COPY */
     struct erasure erasure;
     struct backlog backlog;
 
@@ -353,6 +358,11 @@ struct repository_driver {
     void (*apply)(struct repository_driver *driver, struct repository_op **ops, size_t count);
     /* Answers one reading operation from a committed state no older than the call. */
     void (*read)(struct repository_driver *driver, struct repository_op *op);
+    /*
+     * Goes on with a DATABASE_COPY for a moment, outside of transactions; op->more: it is to be
+     * called again. NULL: it has no such thing.
+     */
+    void (*copy)(struct repository_driver *driver, struct repository_op *op);
     void (*close)(struct repository_driver *driver);
     /* The database's own id, and the store it knows ("": none yet). */
     char database_id[UUID_TEXT_SIZE];

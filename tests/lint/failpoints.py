@@ -36,7 +36,7 @@ HARMLESS = re.compile("|".join((
     r"eventfd\w*", r"poll", r"fcntl", r"ferror", r"setvbuf",
     r"curl_easy_(?:escape|getinfo|header|init|reset|setopt|strerror)", r"curl_free",
     r"curl_global_cleanup", r"curl_multi_(?:init|setopt|wakeup)", r"curl_slist_\w+",
-    r"sqlite3_(?:bind|column)_\w+", r"sqlite3_(?:changes|config|errcode|errmsg)",
+    r"sqlite3_(?:bind|column)_\w+", r"sqlite3_(?:changes|config|errcode|errmsg|errstr)",
     r"sqlite3_(?:extended_errcode|get_autocommit)",
     r"PQ(?:clear|cmd\w+|connectionNeedsPassword|conninfo\w*|enterPipelineMode|errorMessage)",
     r"PQ(?:exitPipelineMode|freemem|get(?:isnull|value)|isBusy|notifies|ntuples|result\w+)",

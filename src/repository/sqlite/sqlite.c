@@ -1,6 +1,7 @@
 #include "repository/sqlite/sqlite.h"
 
 #include "base/log.h"
+#include "repository/sqlite/copy.h"
 #include "repository/sqlite/operations.h"
 #include "repository/sqlite/schema.h"
 
@@ -17,6 +18,8 @@
 struct sqlite {
     struct repository_driver driver;
     struct connection writer;
+    struct sqlite_copy copy;
+    char *path;
     int lock; /* of the file beside the database; held as long as the process lives */
     pthread_mutex_t readers_lock;
     pthread_cond_t reader_free;
@@ -90,6 +93,7 @@ static int write_carry_out(struct connection *connection, struct repository_op *
         return sqlite_audit_save(connection, op, now);
     case AUDIT_STOP:
         return sqlite_audit_stop(connection, op, now);
+    case DATABASE_COPY:
     case AUDIT_GET:
     case FINDING_LIST:
     case POINTER_LIST:
@@ -211,6 +215,12 @@ static void sqlite_apply(struct repository_driver *driver, struct repository_op 
     }
 }
 
+static void database_copy(struct repository_driver *driver, struct repository_op *op)
+{
+    struct sqlite *sqlite = (struct sqlite *)driver;
+    sqlite_copy_step(&sqlite->copy, &sqlite->writer, sqlite->path, op);
+}
+
 static struct connection *reader_take(struct sqlite *sqlite)
 {
     pthread_mutex_lock(&sqlite->readers_lock);
@@ -249,11 +259,13 @@ static void sqlite_close(struct repository_driver *driver)
         connection_close(&sqlite->readers[i]);
     free(sqlite->readers);
     free(sqlite->free_readers);
+    sqlite_copy_deinit(&sqlite->copy, sqlite->path);
     connection_close(&sqlite->writer);
     if (sqlite->lock >= 0)
         close(sqlite->lock);
     pthread_cond_destroy(&sqlite->reader_free);
     pthread_mutex_destroy(&sqlite->readers_lock);
+    free(sqlite->path);
     free(sqlite);
 }
 
@@ -312,8 +324,13 @@ static int leftovers_clear(struct sqlite *sqlite, struct error *error)
 static int sqlite_assemble(struct sqlite *sqlite, const char *path, size_t readers,
                            struct error *error)
 {
-    if (lock_take(sqlite, path, error) < 0 ||
-        connection_open(&sqlite->writer, path, true, error) < 0 ||
+    sqlite->path = strdup(path);
+    if (!sqlite->path)
+        return error_set(error, ERROR_NO_MEMORY, "no memory for the database");
+    if (lock_take(sqlite, path, error) < 0)
+        return -1;
+    sqlite_copy_clear(path);
+    if (connection_open(&sqlite->writer, path, true, error) < 0 ||
         schema_migrate(&sqlite->writer, path, error) < 0 ||
         schema_read_ids(&sqlite->writer, &sqlite->driver, error) < 0 ||
         leftovers_clear(sqlite, error) < 0)
@@ -332,8 +349,11 @@ int repository_sqlite_open(const char *path, size_t readers,
     if (!sqlite)
         return error_set(error, ERROR_NO_MEMORY, "no memory for the database");
     sqlite->lock = -1;
-    sqlite->driver = (struct repository_driver){
-        .name = "sqlite", .apply = sqlite_apply, .read = sqlite_read, .close = sqlite_close};
+    sqlite->driver = (struct repository_driver){.name = "sqlite",
+                                                .apply = sqlite_apply,
+                                                .read = sqlite_read,
+                                                .copy = database_copy,
+                                                .close = sqlite_close};
     if (pthread_mutex_init(&sqlite->readers_lock, NULL) != 0) {
         free(sqlite);
         return error_set(error, ERROR_UNAVAILABLE, "the system has no more locks");
