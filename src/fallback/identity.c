@@ -88,6 +88,7 @@ static enum identity_step store_is_ours(struct identity_check *check)
 static enum identity_step epoch_settle(struct identity_check *check)
 {
     check->epochs = EPOCHS_SETTLED;
+    check->untold = false;
     return check_end(check, IDENTITY_GOOD);
 }
 
@@ -148,8 +149,24 @@ static enum identity_step epoch_judge_ahead(struct identity_check *check, int64_
                                          : epoch_settle(check);
 }
 
+/*
+ * A store that is full, or takes nothing from us there, is ours all the same, and what is to be
+ * deleted makes room. So the epoch stays as it is, and the next look tries again.
+ */
+static enum identity_step epoch_leave_untold(struct identity_check *check)
+{
+    const struct files_answer *answer = &check->files.answer;
+    bool absent = answer->status == 404 && strcmp(answer->code, "NoSuchBucket") != 0;
+    if (!absent && !files_answer_is_ok(answer))
+        return answer_refuse(check);
+    if (!absent && !epoch_is_ours(check))
+        return epoch_refuse(check, check->epoch);
+    check->untold = absent;
+    return check_end(check, IDENTITY_GOOD);
+}
+
 /* The store knows it now, if a crash had kept it from that; it must know the same. */
-static enum identity_step epoch_told(struct identity_check *check)
+static enum identity_step epoch_told(struct identity_check *check, int64_t now)
 {
     const struct files_answer *answer = &check->files.answer;
     /* Another process is at it, and has not come to its end. */
@@ -157,8 +174,11 @@ static enum identity_step epoch_told(struct identity_check *check)
         error_set(&check->error, ERROR_UNAVAILABLE, "the store does not know its epoch yet");
         return check_end(check, IDENTITY_UNANSWERED);
     }
-    if (!files_answer_is_ok(answer) && answer->status != 412)
-        return answer_refuse(check);
+    if (!files_answer_is_ok(answer) && answer->status != 412) {
+        check->stage = CHECK_EPOCH_UNTOLD;
+        check->files.identity = (struct files_identity){.epoch = check->epoch};
+        return files_step(check, FILES_IDENTITY_READ, now);
+    }
     if (!epoch_is_ours(check))
         return epoch_refuse(check, check->epoch);
     if (check->stage == CHECK_EPOCH_OWN && check->epochs == EPOCHS_RAISE)
@@ -181,8 +201,10 @@ static enum identity_step epoch_next(struct identity_check *check, int64_t now)
         return epoch_judge_ahead(check, now);
     case CHECK_EPOCH_RAISING:
         return epoch_tell(check, CHECK_EPOCH_TELLING, now);
+    case CHECK_EPOCH_UNTOLD:
+        return epoch_leave_untold(check);
     default:
-        return epoch_told(check);
+        return epoch_told(check, now);
     }
 }
 

@@ -51,6 +51,7 @@ struct identity_check {
     enum identity_epochs epochs;
     char fresh_nonce[UUID_TEXT_SIZE]; /* of the epoch that this start raises */
     int64_t epoch;                    /* out: the one that holds */
+    bool untold;                      /* out: the store takes no object that says so, for now */
 
     enum check_stage {
         CHECK_READING,
@@ -61,6 +62,7 @@ struct identity_check {
         CHECK_EPOCH_OWN,     /* whether the store knows where it is; if not, it is told */
         CHECK_EPOCH_RAISING, /* one more, in the database … */
         CHECK_EPOCH_TELLING, /* … then in the store */
+        CHECK_EPOCH_UNTOLD,  /* the store took nothing: does it know another? */
     } stage;
     int64_t ahead; /* the epoch that the store has and the database had not; 0: none */
     struct files_op files;

@@ -38,6 +38,11 @@ static void identity_publish(struct runtime *runtime, size_t store)
     runtime->check_errors[store] = check->error;
     pthread_cond_broadcast(&runtime->identified);
     pthread_mutex_unlock(&runtime->lock);
+    bool untold = check->untold && !runtime->untold[store];
+    runtime->untold[store] = check->untold;
+    if (untold)
+        log_warning("the file store takes no new objects; its epoch is told later",
+                    log_number("epoch", check->epoch));
     if (news && good)
         log_info("the file store is ours", log_text("store", check->store_id));
     else if (news)

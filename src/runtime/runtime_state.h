@@ -42,6 +42,7 @@ struct runtime {
     pthread_mutex_t lock; /* of what follows */
     pthread_cond_t identified;
     bool checked[ENGINE_STORES_MAX]; /* the first look at the identity is done */
+    bool untold[ENGINE_STORES_MAX];  /* it was said that the store takes no epoch */
     struct error check_errors[ENGINE_STORES_MAX];
     struct runtime_status status;
 };

@@ -106,3 +106,19 @@ def test_an_export_of_another_database_is_no_word(erased, service, tmp_path):
     restore(erased, erased.backup)
     assert "another database" in refusal(erased, restored=export)
     assert "cannot read" in refusal(erased, restored=tmp_path / "missing")
+
+
+def test_a_store_that_takes_nothing_more_is_deleted_from_all_the_same(service, s3d, agrees):
+    users = service(files=s3d.url(), environment=s3d.environment)
+    users.wait_until_ready()
+    ada, eve = users.create_with_avatar()["id"], users.create_with_avatar()["id"]
+    s3d.fault("refuse,verb=PUT,status=403,code=QuotaExceeded")
+    users.restart()
+    users.wait_until_ready()
+    assert users.delete(ada).status == 200
+    assert users.log().count("the file store takes no new objects") == 1
+    s3d.clear()
+    users.restart()
+    users.wait_until_ready()
+    assert users.delete(eve).status == 200
+    agrees(users, s3d)

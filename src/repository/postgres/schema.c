@@ -9,6 +9,9 @@
 extern const char *const repository_postgres_migrations[];
 extern const size_t repository_postgres_migrations_count;
 
+/* Of one step of a migration. */
+#define MIGRATION_TIMEOUT_MS (24 * INT64_C(3600000))
+
 const int repository_postgres_schema_version = 5;
 
 static int schema_fail(struct session *session, struct error *error)
@@ -100,17 +103,31 @@ static int migration_apply(struct session *session, int version)
     return session_run(session, mark);
 }
 
-/* Under the lock, in one transaction: a database is at one version or at the next. */
+static int migrations_run(struct session *session, int version)
+{
+    if (session_run(session, "SET LOCAL statement_timeout = 0") < 0)
+        return -1;
+    for (; version < (int)repository_postgres_migrations_count; version++) {
+        if (migration_apply(session, version) < 0)
+            return -1;
+    }
+    return 0;
+}
+
+/*
+ * Under the lock, in one transaction: a database is at one version or at the next. A table of
+ * many millions of rows takes its time, and who gives up would begin anew for ever.
+ */
 static int migrations_apply(struct session *session, struct error *error)
 {
     int version = version_check(session, error);
     if (version < 0)
         return -1;
-    for (; version < (int)repository_postgres_migrations_count; version++) {
-        if (migration_apply(session, version) < 0)
-            return schema_fail(session, error);
-    }
-    return 0;
+    int64_t patience_ms = session->timeout_ms;
+    session->timeout_ms = MIGRATION_TIMEOUT_MS;
+    int failed = migrations_run(session, version);
+    session->timeout_ms = patience_ms;
+    return failed ? schema_fail(session, error) : 0;
 }
 
 /* Begins a transaction in which nobody else changes the schema. */

@@ -174,11 +174,49 @@ static void epochs__silence_is_no_answer(void **state)
         assert_asks(met(3, OWN), FILES_IDENTITY_READ, 4);
         assert_ends(answer(rows[i].status, rows[i].code), rows[i].verdict);
         begin_own(EPOCHS_RAISE);
+        assert_asks(answer(rows[i].status, rows[i].code), FILES_IDENTITY_READ, 3);
         assert_ends(answer(rows[i].status, rows[i].code), rows[i].verdict);
     }
     /* Created, and not there when it was read back: another process is at it. */
     begin_own(EPOCHS_RAISE);
     assert_ends(answer(404, "NoSuchKey"), IDENTITY_UNANSWERED);
+}
+
+/* A full disk, or no right to put anything there: deleting must go on. */
+static void epochs__a_store_that_takes_no_object_is_ours_all_the_same(void **state)
+{
+    (void)state;
+    for (int told = 0; told < 2; told++) {
+        begin_own(EPOCHS_RAISE);
+        if (told) {
+            assert_meets(answer_epoch(412, OWN), 3);
+            assert_asks(met(4, OWN), FILES_IDENTITY_CREATE, 4);
+        }
+        assert_asks(answer(403, "QuotaExceeded"), FILES_IDENTITY_READ, 3 + told);
+        assert_int_equal(answer(404, "NoSuchKey"), IDENTITY_STEP_END);
+        assert_int_equal(check.verdict, IDENTITY_GOOD);
+        assert_true(check.untold);
+        /* The next look compares, and tries, anew. */
+        assert_int_equal(check.epochs, EPOCHS_RAISE);
+    }
+    begin_own(EPOCHS_COMPARE);
+    check.untold = true;
+    assert_ends(answer_epoch(200, OWN), IDENTITY_GOOD);
+    assert_false(check.untold);
+}
+
+/* The PUT failed, and yet it is there: by whom? */
+static void epochs__what_a_failed_put_has_left_is_compared(void **state)
+{
+    (void)state;
+    begin_own(EPOCHS_RAISE);
+    assert_asks(answer(0, "timeout"), FILES_IDENTITY_READ, 3);
+    assert_int_equal(answer_epoch(200, OWN), IDENTITY_STEP_END);
+    assert_int_equal(check.verdict, IDENTITY_GOOD);
+    assert_false(check.untold);
+    begin_own(EPOCHS_RAISE);
+    assert_asks(answer(0, "timeout"), FILES_IDENTITY_READ, 3);
+    assert_ends(answer_epoch(200, FOREIGN), IDENTITY_REFUSED);
 }
 
 static enum identity_step failed(void)
@@ -221,6 +259,8 @@ int main(void)
         cmocka_unit_test(epochs__raised_by_another_replica_meanwhile_are_our_own),
         cmocka_unit_test(epochs__a_copy_that_went_its_own_way_is_refused),
         cmocka_unit_test(epochs__silence_is_no_answer),
+        cmocka_unit_test(epochs__a_store_that_takes_no_object_is_ours_all_the_same),
+        cmocka_unit_test(epochs__what_a_failed_put_has_left_is_compared),
         cmocka_unit_test(epochs__wait_for_a_database_that_does_not_answer),
         cmocka_unit_test(epochs__are_asked_of_a_store_that_was_just_adopted),
     };
