@@ -3,7 +3,8 @@
  *
  * SQLite 3.40.1 can corrupt a WAL database when two connections write or checkpoint at once, so
  * exactly one connection does: the store thread's. Readers are opened read-only and never
- * checkpoint. A lock beside the file keeps a second process off.
+ * checkpoint; a copy of the database (copy.h) is made by the one that writes. A lock beside the
+ * file keeps a second process off.
  */
 #ifndef REPOSITORY_SQLITE_SQLITE_H
 #define REPOSITORY_SQLITE_SQLITE_H
