@@ -177,13 +177,10 @@ static int audit_begin(struct work *work, struct error *error)
     return row_write(work, &start, error);
 }
 
-/* Erases first: cut off in between, the store still refuses the database at the next start. */
-static int epochs_take(struct work *work, const struct restored *restored, int64_t known,
+/* From the one that is `known`, for as long as the store has more; `found`: it has `ahead`. */
+static int epochs_take(struct work *work, int64_t known, int found,
                        struct files_identity *ahead, struct error *error)
 {
-    if (all_erase(work, restored, error) < 0 || audit_begin(work, error) < 0)
-        return -1;
-    int found = 1;
     while (found > 0) {
         struct repository_op take = {.verb = EPOCH_TAKE, .since = known + 1};
         memcpy(take.id, ahead->nonce, sizeof take.id);
@@ -192,32 +189,48 @@ static int epochs_take(struct work *work, const struct restored *restored, int64
         known++;
         found = epoch_read(work, known + 1, ahead, error);
     }
+    if (found < 0)
+        return -1;
     log_warning("this database was restored; who was erased since is erased again",
                 log_number("users", work->persons), log_number("images", work->images),
                 log_number("epoch", known));
-    return found;
+    return 0;
 }
 
+/* The first epoch that the database does not share with the store: 1, 0 if there is none. */
+static int epoch_find(struct work *work, const struct repository_op *meet, int64_t *ret_known,
+                      struct files_identity *ret_ahead, struct error *error)
+{
+    int found = meet->matched ? epoch_read(work, meet->matched, ret_ahead, error) : 0;
+    /* Gone on from here as another: its own last epoch is the first that it shares no more. */
+    bool split = found > 0 && strcmp(ret_ahead->nonce, meet->store_id) != 0;
+    *ret_known = meet->matched - split;
+    return found < 0 || split ? found : epoch_read(work, *ret_known + 1, ret_ahead, error);
+}
+
+/*
+ * Who is in the export is erased whatever the store has: a backup of a running service is of
+ * the epoch that went on. Erases first: cut off in between, the store that saw more still
+ * refuses the database at the next start.
+ */
 static int work_run(struct work *work, const struct restored *restored, struct error *error)
 {
-    struct files_identity own, ahead;
+    struct files_identity ahead;
     struct repository_op meet = {.verb = EPOCH_MEET, .since = -1};
+    int64_t known;
     if (row_write(work, &meet, error) < 0)
         return -1;
     if (strcmp(restored->database_id, repository_database_id(work->repository)) != 0)
         return error_set(error, ERROR_CONFIG, "--restored: the export is of another database");
-    int found = meet.matched ? epoch_read(work, meet.matched, &own, error) : 0;
-    /* Gone on from here as another: its own last epoch is the first that it shares no more. */
-    bool split = found > 0 && strcmp(own.nonce, meet.store_id) != 0;
-    if (split)
-        return epochs_take(work, restored, meet.matched - 1, &own, error);
-    if (found >= 0)
-        found = epoch_read(work, meet.matched + 1, &ahead, error);
-    if (found > 0)
-        return epochs_take(work, restored, meet.matched, &ahead, error);
-    if (found == 0)
-        log_info("--restored has nothing to do: the file store never saw the database further");
-    return found;
+    int found = epoch_find(work, &meet, &known, &ahead, error);
+    if (found < 0 || all_erase(work, restored, error) < 0)
+        return -1;
+    if (!found && !work->persons && !work->images) {
+        log_info("--restored has nothing to do: nobody in the export is left, and the file "
+                 "store never saw the database further");
+        return 0;
+    }
+    return audit_begin(work, error) < 0 ? -1 : epochs_take(work, known, found, &ahead, error);
 }
 
 int restored_run(const struct restored *restored, struct repository *repository,

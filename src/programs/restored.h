@@ -20,9 +20,10 @@ int restored_load(const char *export_path, struct restored **ret_restored, struc
 void restored_free(struct restored *restored);
 
 /*
- * Looks whether the store has seen the database further on, and if so, does all of it. Nobody
- * else may use `repository` yet. Returns 0, also when there is nothing to do, or -1: the export
- * is of another database (ERROR_CONFIG), or one of both does not answer.
+ * Erases who is in the export and not erased, and takes the epochs that the store has and the
+ * database lacks. Nobody else may use `repository` yet. Returns 0, also when there is nothing
+ * to do, or -1: the export is of another database (ERROR_CONFIG), or one of both does not
+ * answer.
  */
 int restored_run(const struct restored *restored, struct repository *repository,
                  struct files *files, int64_t timeout_ms, struct error *error);

@@ -1,4 +1,5 @@
 """A database that was restored from a backup, or copied, does not bring back who was erased."""
+import contextlib
 import sqlite3
 
 import pytest
@@ -15,6 +16,15 @@ def restore(one, backup):
         path.unlink()
     for path in backup.parent.glob(backup.name + "*"):
         (one.folder / path.name).write_bytes(path.read_bytes())
+
+
+def copy_while_it_runs(one, folder):
+    """A backup of a running service, as the tools of the database make it."""
+    folder.mkdir()
+    with contextlib.closing(sqlite3.connect(one.database)) as running, \
+            contextlib.closing(sqlite3.connect(folder / one.database.name)) as copy:
+        running.backup(copy)
+    return folder / one.database.name
 
 
 def refusal(one, **changes):
@@ -69,6 +79,30 @@ def test_the_drill_erased_users_do_not_come_back_with_a_backup(erased, agrees):
     erased.restart(restored=None).wait_until_ready()
     assert erased.user(erased.gone).status == 404
     assert erased.avatar(erased.kept).status == 200
+
+
+def test_a_backup_of_the_running_service_is_erased_from_too(service, tmp_path):
+    """The store saw the database no further than the backup is: the word alone tells."""
+    one = service().wait_until_ready()
+    gone, bare, kept = (one.create_with_avatar()["id"] for _ in range(3))
+    backup = copy_while_it_runs(one, tmp_path / "backup")
+    assert one.delete(gone).status == 200
+    assert one.public.delete(f"/api/users/{bare}/avatar").status == 200
+    one.wait_for(lambda: len(one.objects()) == 1, 30, "the images to go")
+    one.wait_until_erased(gone)
+    export = receipts.export(one, tmp_path / "receipts")
+    one.stop()
+    restore(one, backup)
+    one.start(restored=export)
+    assert one.user(gone).status == 404
+    assert one.user(bare).data["avatar"] is None
+    assert one.private.get("/api/audit").data["startedAt"]
+    one.wait_until_ready()
+    one.wait_until_erased(gone)
+    assert one.avatar(kept).status == 200
+    assert "nothing to do" not in one.log()
+    one.restart().wait_until_ready()
+    assert "nothing to do" in one.log()
 
 
 def test_a_copy_that_went_on_shuts_the_other_out(erased, service, tmp_path):
