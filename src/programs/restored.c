@@ -168,13 +168,22 @@ static int all_erase(struct work *work, const struct restored *restored, struct 
     return 0;
 }
 
-/* What the restored database does not know is found by an audit, which only looks. */
+/*
+ * What the restored database does not know is found by an audit, which only looks. One that was
+ * under way in the backup, and may delete, would take just that for strays: it ends.
+ */
 static int audit_begin(struct work *work, struct error *error)
 {
     struct audit_place place = {.share = 100};
+    struct repository_op stop = {.verb = AUDIT_STOP};
     struct repository_op start = {.verb = AUDIT_START, .place = &place, .since = -1};
     uuid_generate(place.id);
-    return row_write(work, &start, error);
+    if (row_write(work, &stop, error) < 0 || row_write(work, &start, error) < 0)
+        return -1;
+    return start.outcome == REPOSITORY_OK
+               ? 0
+               : error_set(error, ERROR_UNAVAILABLE,
+                           "--restored: another audit was begun meanwhile: start again");
 }
 
 /* From the one that is `known`, for as long as the store has more; `found`: it has `ahead`. */

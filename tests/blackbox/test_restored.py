@@ -105,6 +105,19 @@ def test_a_backup_of_the_running_service_is_erased_from_too(service, tmp_path):
     assert "nothing to do" in one.log()
 
 
+def test_an_audit_that_deletes_does_not_come_back_with_a_backup(erased):
+    """What came after the backup is nobody's to the restored database: it would delete that."""
+    restore(erased, erased.backup)
+    old = "01900000-0000-7000-8000-0000000000ff"
+    with contextlib.closing(sqlite3.connect(erased.database)) as shell, shell:
+        shell.execute("UPDATE audit SET id = ?, state = 'running', deletes = 1, share = 50, "
+                      "pass = 'counting', started_at = 1", (old,))
+    erased.start(restored=erased.export)
+    audit = erased.private.get("/api/audit").data
+    assert audit["id"] != old
+    assert audit["dryRun"]
+
+
 def test_a_copy_that_went_on_shuts_the_other_out(erased, service, tmp_path):
     """Two databases with one past: whoever comes second is told by the other's mark."""
     now = erased.copy_of_database(tmp_path / "now")
