@@ -261,8 +261,9 @@ enum repository_verb {
     FINISHED_FIND, /* watch */
     BACKLOG_GET,   /* out: backlog, exact unless a count takes long (see tally.h) */
     RECEIPTS_READ, /* in: seal (the one before, 0 to start), limit. out: receipts: the seal that
-                      follows, with its records; or, if there is none, records that no seal has
-                      yet, behind after_receipt and after_user; more: others follow these */
+                      follows, with its records; or, if there is none or after_receipt or
+                      after_user is given, records behind that seal and those two, also when
+                      they have got a seal since; more: others follow these */
 };
 
 enum repository_outcome {

@@ -158,6 +158,52 @@ static void seal__leaves_a_tail_to_be_read(void **state)
     assert_false(rest->more);
 }
 
+/* A page of at most two behind what the page before had. */
+static struct repository_op *tail_go_on(int64_t seal, const struct repository_op *before)
+{
+    struct repository_op *op = op_new(RECEIPTS_READ);
+    op->seal = seal;
+    op->limit = 2;
+    op->after_receipt = before ? before->after_receipt : 0;
+    op->after_user = before ? before->after_user : 0;
+    for (size_t i = 0; before && i < before->receipts.count; i++) {
+        const struct receipt_record *record = &before->receipts.records[i];
+        *(record->is_person ? &op->after_user : &op->after_receipt) = record->id;
+    }
+    return op_read(op);
+}
+
+/* Between two pages of a tail, seals come, and more receipts: none may be in no page. */
+static void seal__leaves_nothing_out_of_a_tail_under_way(void **state)
+{
+    (void)state;
+    for (int64_t seal = 0; seal < 2; seal++) {
+        erase(seal ? BOB : ADA, seal ? "avatars/2" : "avatars/1");
+        receipts_leave(3);
+        const struct repository_op *page = tail_go_on(seal, NULL);
+        assert_int_equal(page->receipts.count, 2);
+        assert_int_equal(seal_all(), 5);
+        page = tail_go_on(seal, page);
+        assert_int_equal(page->receipts.count, 2);
+        assert_string_equal(page->receipts.records[0].key, "k/2");
+        assert_string_equal(page->receipts.records[1].key, "k/3");
+        page = tail_go_on(seal, page);
+        assert_int_equal(page->receipts.count, 1);
+        assert_string_equal(page->receipts.records[0].user_id, seal ? BOB : ADA);
+        assert_false(page->more);
+    }
+}
+
+/* Whoever asks behind all seals is told what waits for one. */
+static void seal__ends_the_tail_of_who_asks_behind_all(void **state)
+{
+    (void)state;
+    receipts_leave(3);
+    assert_int_equal(page_read(INT64_MAX - 1)->count, 3);
+    seal_all();
+    assert_int_equal(page_read(INT64_MAX - 1)->count, 0);
+}
+
 /* A record that is put under a seal afterwards is read with it. */
 static void seal__shows_what_is_there_not_what_was(void **state)
 {
@@ -225,6 +271,8 @@ int main(void)
         CONTRACT(seal__names_the_one_before),
         CONTRACT(seal__has_a_bounded_number_of_records),
         CONTRACT(seal__leaves_a_tail_to_be_read),
+        CONTRACT(seal__leaves_nothing_out_of_a_tail_under_way),
+        CONTRACT(seal__ends_the_tail_of_who_asks_behind_all),
         CONTRACT(seal__shows_what_is_there_not_what_was),
         CONTRACT(prune__takes_what_the_digest_was_seen_of),
         CONTRACT(prune__never_gives_a_number_again),

@@ -252,15 +252,29 @@ static int64_t later(int64_t one, int64_t other)
     return one > other ? one : other;
 }
 
-/* What no seal has yet, behind the last one and what was read before. */
+/* The seal that a tail begins behind; the last one only for who asks behind all there are. */
+static int tail_begin(struct session *session, int64_t number, struct receipt_seal *seal)
+{
+    *seal = (struct receipt_seal){0};
+    if (number == 0)
+        return 0;
+    int found = seal_select(session, number, seal);
+    return found == 0 ? seal_select_last(session, seal) : found;
+}
+
+/*
+ * What had no seal when the first page was asked for, and what came since, behind what was read
+ * before. What gets a seal while somebody reads must not be left out for it: so the tail begins
+ * behind the seal that the reader has.
+ */
 static int tail_read(struct session *session, struct repository_op *op)
 {
-    struct receipt_seal last;
-    if (seal_select_last(session, &last) < 0)
+    struct receipt_seal seal;
+    if (tail_begin(session, op->seal, &seal) < 0)
         return -1;
-    const struct receipt_range objects = {.after = later(op->after_receipt, last.objects.last),
+    const struct receipt_range objects = {.after = later(op->after_receipt, seal.objects.last),
                                           .last = INT64_MAX};
-    const struct receipt_range persons = {.after = later(op->after_user, last.persons.last),
+    const struct receipt_range persons = {.after = later(op->after_user, seal.persons.last),
                                           .last = INT64_MAX};
     op->receipts.seal = (struct receipt_seal){0};
     size_t limit = (size_t)op->limit;

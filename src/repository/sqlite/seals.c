@@ -168,15 +168,29 @@ static int64_t later(int64_t one, int64_t other)
     return one > other ? one : other;
 }
 
-/* What no seal has yet, behind the last one and what was read before. */
+/* The seal that a tail begins behind; the last one only for who asks behind all there are. */
+static int tail_begin(struct connection *connection, int64_t number, struct receipt_seal *seal)
+{
+    *seal = (struct receipt_seal){0};
+    if (number == 0)
+        return 0;
+    int found = seal_select(connection, number, seal);
+    return found == 0 ? seal_select_last(connection, seal) : found;
+}
+
+/*
+ * What had no seal when the first page was asked for, and what came since, behind what was read
+ * before. What gets a seal while somebody reads must not be left out for it: so the tail begins
+ * behind the seal that the reader has.
+ */
 static int tail_read(struct connection *connection, struct repository_op *op)
 {
-    struct receipt_seal last;
-    if (seal_select_last(connection, &last) < 0)
+    struct receipt_seal seal;
+    if (tail_begin(connection, op->seal, &seal) < 0)
         return -1;
-    const struct receipt_range objects = {.after = later(op->after_receipt, last.objects.last),
+    const struct receipt_range objects = {.after = later(op->after_receipt, seal.objects.last),
                                           .last = INT64_MAX};
-    const struct receipt_range persons = {.after = later(op->after_user, last.persons.last),
+    const struct receipt_range persons = {.after = later(op->after_user, seal.persons.last),
                                           .last = INT64_MAX};
     op->receipts.seal = (struct receipt_seal){0};
     size_t limit = (size_t)op->limit;
