@@ -398,6 +398,18 @@ static void seal__is_one_process_at_a_time(void **state)
     another->close(another);
 }
 
+/* A dump takes the transaction that was noted along; the new server's are far behind it. */
+static void seal__goes_on_at_another_server(void **state)
+{
+    (void)state;
+    sql(RECEIPT("k/1"));
+    assert_int_equal(seal_await(driver, driver), 1);
+    sql("UPDATE receipt_horizon SET xid = '9000000000000000000'");
+    sql(RECEIPT("k/2"));
+    assert_int_equal(seal_await(driver, driver), 1);
+    assert_int_equal(sql_number("SELECT max(number) FROM receipt_seals"), 2);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -420,6 +432,7 @@ int main(void)
         CONTRACT(triggers__need_no_rights_of_the_caller_on_deletions),
         CONTRACT(seal__waits_for_a_lower_number_under_way),
         CONTRACT(seal__is_one_process_at_a_time),
+        CONTRACT(seal__goes_on_at_another_server),
     };
     return cmocka_run_group_tests_name("repository: PostgreSQL, concurrency", tests, NULL,
                                        NULL);

@@ -8,6 +8,7 @@ struct horizon {
     int64_t receipts_seen, users_seen; /* what is asked about next */
     int64_t receipts_last, users_last;
     bool is_past;
+    bool is_foreign; /* noted at another server, whose transactions tell nothing here */
 };
 
 /* Reads the seal of a bound statement; 1, or 0 if there is none: then it is all zero. */
@@ -137,6 +138,7 @@ static int horizon_read(struct session *session, struct horizon *horizon)
         horizon->receipts_seen = pq_column_number(&query);
         horizon->users_seen = pq_column_number(&query);
         horizon->is_past = *pq_column_text(&query) == 't';
+        horizon->is_foreign = *pq_column_text(&query) == 't';
         horizon->receipts_last = pq_column_number(&query);
         horizon->users_last = pq_column_number(&query);
     }
@@ -211,7 +213,7 @@ int postgres_receipts_seal(struct session *session, struct repository_op *op, in
     op->matched = sealed;
     op->more =
         last.objects.last < horizon.receipts_last || last.persons.last < horizon.users_last;
-    bool is_used_up = horizon.is_past && sealed < RECEIPTS_SEALED_MAX;
+    bool is_used_up = horizon.is_foreign || (horizon.is_past && sealed < RECEIPTS_SEALED_MAX);
     return op->more && is_used_up ? horizon_move(session) : 0;
 }
 

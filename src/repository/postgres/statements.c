@@ -373,10 +373,14 @@ static const char *const texts[STATEMENT_COUNT] = {
         "$5::bigint, $6::bigint, $7, $8)",
     [STATEMENT_SEAL_PRUNE] = "UPDATE receipt_seals SET pruned_at = $2::bigint "
                              "WHERE number = $1::bigint AND pruned_at IS NULL",
-    /* What was seen before every transaction that is under way now began may be sealed. */
+    /*
+     * What was seen before every transaction that is under way now began may be sealed. A
+     * transaction that is still to come was another server's: a dump took it along.
+     */
     [STATEMENT_HORIZON] =
         "SELECT receipts, users, receipts_seen, users_seen, "
         "xid <= pg_snapshot_xmin(pg_current_snapshot()), "
+        "xid >= pg_snapshot_xmax(pg_current_snapshot()), "
         "(SELECT coalesce(max(id), 0) FROM receipts), "
         "(SELECT coalesce(max(id), 0) FROM user_receipts) FROM receipt_horizon",
     /* Whoever has a number up to what was seen before this transaction began has a lower id. */
