@@ -99,6 +99,13 @@ static bool signal_came(struct private_client *client)
     return client->stopped;
 }
 
+void private_client_rest(struct private_client *client, int64_t rest_ms)
+{
+    if (!signal_came(client))
+        http_client_poll(client->http, rest_ms, &client->signals, 1);
+    signal_came(client);
+}
+
 static enum error_class status_class(int status)
 {
     return status == 503                    ? ERROR_UNAVAILABLE

@@ -65,6 +65,9 @@ void private_client_close(struct private_client *client);
 /* True once a signal asked for the end. */
 bool private_client_is_stopped(const struct private_client *client);
 
+/* Rests so long, or until a signal. */
+void private_client_rest(struct private_client *client, int64_t rest_ms);
+
 /*
  * One call to its end; `path` begins with a slash and may have a query. Returns the answer's
  * data, which the caller frees, or NULL with an error: ERROR_UNAVAILABLE if there was no answer
