@@ -157,8 +157,8 @@ static void receipts_delete_end(struct request *request)
         return;
     case REPOSITORY_CONFLICT:
         request_reply_error(request, 409,
-                            "the seal has another digest than the one exported, or is the last "
-                            "one, from which the chain goes on");
+                            "the seal has another digest than the one exported, is younger "
+                            "than a day, or is the last one, from which the chain goes on");
         return;
     default:
         request_reply_unavailable(request, "the database cannot be written to now; try again");

@@ -191,3 +191,8 @@ int receipt_page_seal(struct receipt_page *page, const struct receipt_seal *befo
         return -1;
     return receipt_seal_digest(seal, database_id, seal->digest);
 }
+
+bool receipt_seal_may_go(const struct receipt_seal *seal, int64_t now)
+{
+    return seal->pruned_at || now - seal->sealed_at >= RECEIPTS_KEPT_MS;
+}

@@ -27,6 +27,12 @@
 /* Of records that are read at a time: more than any seal has, so that what was put in shows. */
 #define RECEIPTS_PAGE_MAX 1000
 
+/*
+ * Nothing is pruned whose seal is younger: what was receipted at a store that turns out not to
+ * be ours has to be there to become work again (M3).
+ */
+#define RECEIPTS_KEPT_MS INT64_C(86400000)
+
 /* The longest line. */
 #define RECEIPT_LINE_MAX 4096
 
@@ -99,5 +105,8 @@ int receipt_seal_digest(const struct receipt_seal *seal, const char *database_id
  */
 int receipt_page_seal(struct receipt_page *page, const struct receipt_seal *before,
                       const char *database_id, int64_t now);
+
+/* Is it old enough for its records to be pruned, or are they gone already? */
+bool receipt_seal_may_go(const struct receipt_seal *seal, int64_t now);
 
 #endif

@@ -229,7 +229,8 @@ enum repository_verb {
                          wait, or others have to end before it is known */
     RECEIPTS_PRUNE,   /* in: seal, digest: the records of this seal go. OK, also when they are
                          gone already; NOT_FOUND: no such seal; CONFLICT: it has another digest,
-                         or is the last one, from which the chain goes on. out: matched */
+                         is younger than RECEIPTS_KEPT_MS, or is the last one, from which the
+                         chain goes on. out: matched */
     EPOCH_MEET,       /* in: since: -1, or the epoch to raise, with its successor's nonce in id:
                          done if it is the last one. out: matched: the last epoch, 0 for none;
                          store_id: its nonce */

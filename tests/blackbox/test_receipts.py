@@ -1,13 +1,15 @@
 """Receipts that an auditor can check: sealed, exported, verified offline, pruned when exported."""
+import contextlib
 import json
 import re
 import sqlite3
 
 import pytest
 
-from support import receipts
+from support import postgres, receipts
 
 BROKEN = 65
+DAY_MS = 86_400_000
 
 
 @pytest.fixture
@@ -22,6 +24,24 @@ def erased(service):
             assert one.delete(one.gone[-1]).status == 200
         receipts.wait_until_sealed(one)
     return one
+
+
+def sql(one, statement):
+    if isinstance(one.database, postgres.Database):
+        postgres.psql(one.database.address, statement)
+        return
+    with contextlib.closing(sqlite3.connect(one.database, timeout=30)) as shell, shell:
+        shell.execute(statement)
+
+
+@contextlib.contextmanager
+def a_day_later(one):
+    """For the seals that are there now; afterwards they say again what their digests are of."""
+    last = max(item["seal"] for item in receipts.items(one) if "seal" in item)
+    move = "UPDATE receipt_seals SET sealed_at = sealed_at {} WHERE number <= {}"
+    sql(one, move.format(f"- {DAY_MS}", last))
+    yield
+    sql(one, move.format(f"+ {DAY_MS}", last))
 
 
 def test_an_export_says_who_is_gone_and_since_when_and_is_verified_without_a_service(
@@ -149,7 +169,11 @@ def test_only_what_a_verified_export_has_is_pruned(erased, tmp_path):
     assert refused.returncode == BROKEN and "409" in refused.stderr
     assert erased.receipt(erased.gone[0]).status == 200
     path.write_text(full)
-    done = receipts.run("prune", "--before", tomorrow, "--file", path, service=erased)
+    young = receipts.run("prune", "--before", tomorrow, "--file", path, service=erased)
+    assert young.returncode == BROKEN and "younger than a day" in young.stderr, young
+    assert erased.receipt(erased.gone[0]).status == 200
+    with a_day_later(erased):
+        done = receipts.run("prune", "--before", tomorrow, "--file", path, service=erased)
     assert done.returncode == 0 and re.match("[1-9][0-9]* records pruned", done.stdout), done
     again = receipts.run("prune", "--before", tomorrow, "--file", path, service=erased)
     assert again.returncode == 0 and again.stdout.startswith("0 records pruned")
@@ -173,10 +197,11 @@ def test_what_makes_no_sense_is_refused(erased, tmp_path):
         assert private.delete("/api/receipts", **query).status == 400, query
     assert private.delete("/api/receipts", seal=999, digest="0" * 64).status == 404
     assert private.delete("/api/receipts", seal=1, digest="0" * 64).status == 409
-    last = seals[-1]
-    assert private.delete("/api/receipts", seal=last["seal"], digest=last["digest"]).status == 409
-    first = seals[0]
-    pruned = private.delete("/api/receipts", seal=first["seal"], digest=first["digest"])
+    first, last = ({"seal": one["seal"], "digest": one["digest"]} for one in (seals[0], seals[-1]))
+    assert private.delete("/api/receipts", **first).status == 409
+    with a_day_later(erased):
+        assert private.delete("/api/receipts", **last).status == 409
+        pruned = private.delete("/api/receipts", **first)
     assert pruned.status == 200 and pruned.data["pruned"] >= 1
     assert erased.public.get("/api/receipts").status == 404
     for arguments in (("export",), ("prune", "--before", "yesterday"), ("prune",), ("show",),

@@ -3,6 +3,7 @@
 #include "base/clock.h"
 #include "contract/repository_support.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -64,6 +65,13 @@ static void page_verify(const struct receipt_page *page, const struct receipt_se
     assert_string_equal(again.seal.digest, page->seal.digest);
     assert_string_equal(again.seal.content, page->seal.content);
     assert_string_equal(again.seal.previous, page->seal.previous);
+}
+
+/* The seal was written so long ago; its digest stays as it was. */
+static void seal_age(int64_t number, int64_t age_ms)
+{
+    sql("UPDATE receipt_seals SET sealed_at = %" PRId64 " WHERE number = %" PRId64,
+        backlog_get().now - age_ms, number);
 }
 
 static enum repository_outcome prune(int64_t seal, const char *digest, int64_t *ret_matched)
@@ -231,6 +239,7 @@ static void prune__takes_what_the_digest_was_seen_of(void **state)
     assert_int_equal(prune(9, last.digest, &gone), REPOSITORY_NOT_FOUND);
     assert_int_equal(prune(2, last.digest, &gone), REPOSITORY_CONFLICT);
     assert_int_equal(sql_number("SELECT count(*) FROM receipts"), 2);
+    seal_age(1, RECEIPTS_KEPT_MS);
     assert_int_equal(prune(1, first.digest, &gone), REPOSITORY_OK);
     assert_int_equal(gone, 2);
     assert_int_equal(prune(1, first.digest, &gone), REPOSITORY_OK);
@@ -240,6 +249,27 @@ static void prune__takes_what_the_digest_was_seen_of(void **state)
     assert_true(pruned->seal.pruned_at > 0);
     assert_string_equal(pruned->seal.digest, first.digest);
     assert_int_equal(page_read(1)->count, 2);
+}
+
+/* What may have to become work again is there to do so. */
+static void prune__leaves_what_was_sealed_today(void **state)
+{
+    (void)state;
+    int64_t gone;
+    erase(ADA, "avatars/1");
+    seal_all();
+    erase(BOB, "avatars/2");
+    seal_all();
+    const struct receipt_seal first = page_read(0)->seal;
+    for (int64_t age = -RECEIPTS_KEPT_MS; age < RECEIPTS_KEPT_MS; age += RECEIPTS_KEPT_MS / 2) {
+        seal_age(1, age);
+        assert_int_equal(prune(1, first.digest, &gone), REPOSITORY_CONFLICT);
+        assert_int_equal(gone, 0);
+    }
+    assert_int_equal(sql_number("SELECT count(*) FROM receipts"), 2);
+    seal_age(1, RECEIPTS_KEPT_MS);
+    assert_int_equal(prune(1, first.digest, &gone), REPOSITORY_OK);
+    assert_int_equal(gone, 2);
 }
 
 /* A number that was given again would be under an old seal, and never get one of its own. */
@@ -252,6 +282,7 @@ static void prune__never_gives_a_number_again(void **state)
     user_add(BOB);
     mark(BOB);
     seal_all();
+    seal_age(1, RECEIPTS_KEPT_MS);
     assert_int_equal(prune(1, page_read(0)->seal.digest, &gone), REPOSITORY_OK);
     driver_close();
     driver_open();
@@ -275,6 +306,7 @@ int main(void)
         CONTRACT(seal__ends_the_tail_of_who_asks_behind_all),
         CONTRACT(seal__shows_what_is_there_not_what_was),
         CONTRACT(prune__takes_what_the_digest_was_seen_of),
+        CONTRACT(prune__leaves_what_was_sealed_today),
         CONTRACT(prune__never_gives_a_number_again),
     };
     return cmocka_run_group_tests_name("repository: seals", tests, NULL, NULL);

@@ -235,7 +235,8 @@ int postgres_receipts_prune(struct session *session, struct repository_op *op, i
     int found = seal_select(session, op->seal, &seal);
     if (found < 0 || seal_select_last(session, &last) < 0)
         return -1;
-    bool allowed = seal.number < last.number && strcmp(seal.digest, op->digest) == 0;
+    bool allowed = seal.number < last.number && strcmp(seal.digest, op->digest) == 0 &&
+                   receipt_seal_may_go(&seal, now);
     op->outcome = !found ? REPOSITORY_NOT_FOUND : allowed ? REPOSITORY_OK : REPOSITORY_CONFLICT;
     if (op->outcome != REPOSITORY_OK || seal.pruned_at)
         return 0;

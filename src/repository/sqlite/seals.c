@@ -150,7 +150,8 @@ int sqlite_receipts_prune(struct connection *connection, struct repository_op *o
     int found = seal_select(connection, op->seal, &seal);
     if (found < 0 || seal_select_last(connection, &last) < 0)
         return -1;
-    bool allowed = seal.number < last.number && strcmp(seal.digest, op->digest) == 0;
+    bool allowed = seal.number < last.number && strcmp(seal.digest, op->digest) == 0 &&
+                   receipt_seal_may_go(&seal, now);
     op->outcome = !found ? REPOSITORY_NOT_FOUND : allowed ? REPOSITORY_OK : REPOSITORY_CONFLICT;
     if (op->outcome != REPOSITORY_OK || seal.pruned_at)
         return 0;
