@@ -278,6 +278,12 @@ void local_identity_create(const struct local_root *root, struct files_op *op)
     struct files_identity wanted = op->identity;
     struct buffer json;
     char key[FILES_IDENTITY_KEY_SIZE];
+    /* Begun beside one that is there, and cut short, a file would be left that nobody ends. */
+    local_identity_read(root, op);
+    if (files_answer_is_ok(&op->answer))
+        files_answer_set(&op->answer, 412, NULL, NULL);
+    if (op->answer.status != 404)
+        return;
     files_identity_key(wanted.epoch, key);
     buffer_init(&json, FILES_IDENTITY_BYTES_MAX);
     int code =

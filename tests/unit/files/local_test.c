@@ -528,6 +528,16 @@ static void an_identity_that_was_cut_short_is_written_anew_by_the_next(void **st
     assert_answer(op.answer, 200, "");
 }
 
+/* It would be left by a kill, and nobody would write that one anew. */
+static void beside_an_identity_no_other_is_begun(void **state)
+{
+    (void)state;
+    assert_answer(identity_create().answer, 200, "");
+    fault.write_code = ENOSPC;
+    assert_int_equal(identity_create().answer.status, 412);
+    fault.write_code = 0;
+}
+
 static void while_another_process_writes_the_identity_it_is_to_be_tried_again(void **state)
 {
     (void)state;
@@ -575,6 +585,7 @@ int main(void)
         TEST(the_store_is_the_folder_not_its_name),
         TEST(an_emptied_folder_has_no_identity),
         TEST(an_identity_that_was_cut_short_is_written_anew_by_the_next),
+        TEST(beside_an_identity_no_other_is_begun),
         TEST(while_another_process_writes_the_identity_it_is_to_be_tried_again),
         TEST(an_identity_that_cannot_be_written_leaves_nothing),
     };
