@@ -143,7 +143,8 @@ static enum identity_step epoch_judge_ahead(struct identity_check *check, int64_
     }
     if (answer->status != 404 || strcmp(answer->code, "NoSuchBucket") == 0)
         return answer_refuse(check);
-    if (check->repository.matched)
+    /* An older store is told of none: it has those from when it was the first. */
+    if (check->repository.matched && !check->older)
         return epoch_tell(check, CHECK_EPOCH_OWN, now);
     return check->epochs == EPOCHS_RAISE ? epoch_meet(check, CHECK_EPOCH_RAISING, 0)
                                          : epoch_settle(check);
@@ -226,7 +227,7 @@ static enum identity_step identity_compare(struct identity_check *check)
     }
     if (check->older) {
         memcpy(check->store_id, found->store_id, UUID_TEXT_SIZE);
-        return check_end(check, IDENTITY_GOOD);
+        return store_is_ours(check);
     }
     bool is_known = strcmp(found->store_id, check->store_id) == 0;
     if (!*check->store_id || (!is_known && check->move == IDENTITY_MOVE_GIVEN))

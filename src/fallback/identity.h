@@ -32,8 +32,8 @@ enum identity_move {
 /* What a check does about epochs. */
 enum identity_epochs {
     EPOCHS_SETTLED, /* nothing: it was done, or others do it */
-    EPOCHS_COMPARE,
-    EPOCHS_RAISE, /* compare, then raise */
+    EPOCHS_COMPARE, /* of an older store: only whether it saw the database further */
+    EPOCHS_RAISE,   /* compare, then raise */
 };
 
 /* One check: a flow whose steps others carry out (the operations embedded here). */
@@ -42,7 +42,7 @@ struct identity_check {
     enum identity_move move; /* of the one that does */
     char database_id[UUID_TEXT_SIZE];
     char store_id[UUID_TEXT_SIZE]; /* the one the database knows, "" for none; out: the store's.
-                                      Of an older one: what its first good check found */
+                                      Of an older one: what its first check found */
     bool was_good;                 /* an earlier check was: no older store is waited for */
     char fresh_store_id[UUID_TEXT_SIZE]; /* the id that a store gets if it has none yet */
     int64_t timeout_ms;

@@ -25,7 +25,8 @@ struct restored {
 /* What is done, one after the other, by threads that are there already. */
 struct work {
     struct repository *repository;
-    struct files *files;
+    struct files *const *files; /* the first, then the older ones */
+    size_t store_count;
     int64_t timeout_ms;
     sem_t done;
     int64_t persons, images;
@@ -110,16 +111,16 @@ static int row_write(struct work *work, struct repository_op *op, struct error *
     return failed;
 }
 
-/* What the store has for an epoch: 1, or 0 if it has none; -1: it does not say. */
-static int epoch_read(struct work *work, int64_t number, struct files_identity *ret_identity,
-                      struct error *error)
+/* What a store has for an epoch: 1, or 0 if it has none; -1: it does not say. */
+static int store_epoch_read(struct work *work, struct files *files, int64_t number,
+                            struct files_identity *ret_identity, struct error *error)
 {
     struct files_op op = {.verb = FILES_IDENTITY_READ,
                           .identity = {.epoch = number},
                           .deadline_ms = clock_boot_ms() + work->timeout_ms,
                           .done = file_done,
                           .owner = &work->done};
-    files_submit_always(work->files, &op);
+    files_submit_always(files, &op);
     done_await(work);
     *ret_identity = op.identity;
     if (files_answer_is_ok(&op.answer))
@@ -128,6 +129,16 @@ static int epoch_read(struct work *work, int64_t number, struct files_identity *
         return 0;
     return error_set(error, ERROR_UNAVAILABLE,
                      "--restored: the file store does not say how far it saw the database");
+}
+
+/* The same of all stores: each has the epochs from when it was the first, one after another. */
+static int epoch_read(struct work *work, int64_t number, struct files_identity *ret_identity,
+                      struct error *error)
+{
+    int found = 0;
+    for (size_t i = 0; i < work->store_count && found == 0; i++)
+        found = store_epoch_read(work, work->files[i], number, ret_identity, error);
+    return found;
 }
 
 /* An image goes if it is still the one that was erased; whoever has a newer one keeps it. */
@@ -243,9 +254,13 @@ static int work_run(struct work *work, const struct restored *restored, struct e
 }
 
 int restored_run(const struct restored *restored, struct repository *repository,
-                 struct files *files, int64_t timeout_ms, struct error *error)
+                 struct files *const *files, size_t store_count, int64_t timeout_ms,
+                 struct error *error)
 {
-    struct work work = {.repository = repository, .files = files, .timeout_ms = timeout_ms};
+    struct work work = {.repository = repository,
+                        .files = files,
+                        .store_count = store_count,
+                        .timeout_ms = timeout_ms};
     sem_init(&work.done, 0, 0);
     int failed = work_run(&work, restored, error);
     sem_destroy(&work.done);

@@ -20,12 +20,13 @@ int restored_load(const char *export_path, struct restored **ret_restored, struc
 void restored_free(struct restored *restored);
 
 /*
- * Erases who is in the export and not erased, and takes the epochs that the store has and the
+ * Erases who is in the export and not erased, and takes the epochs that a store has and the
  * database lacks. Nobody else may use `repository` yet. Returns 0, also when there is nothing
  * to do, or -1: the export is of another database (ERROR_CONFIG), or one of both does not
  * answer.
  */
 int restored_run(const struct restored *restored, struct repository *repository,
-                 struct files *files, int64_t timeout_ms, struct error *error);
+                 struct files *const *files, size_t store_count, int64_t timeout_ms,
+                 struct error *error);
 
 #endif

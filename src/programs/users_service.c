@@ -303,8 +303,8 @@ static int restored_read(struct program *program, struct error *error)
 static int restored_erase(struct program *program, struct error *error)
 {
     return program->restored
-               ? restored_run(program->restored, program->repository, program->files[0],
-                              program->options.files_timeout, error)
+               ? restored_run(program->restored, program->repository, program->files,
+                              program->store_count, program->options.files_timeout, error)
                : 0;
 }
 

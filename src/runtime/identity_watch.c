@@ -65,12 +65,24 @@ static enum identity_move move_find(const struct runtime *runtime)
     enum identity_move move = IDENTITY_MOVE_NEVER;
     for (size_t i = 1; i < runtime->store_count; i++) {
         const struct identity_check *older = &runtime->checks[i];
-        if (strcmp(older->store_id, runtime->checks[0].store_id) == 0)
+        if (older->was_good && strcmp(older->store_id, runtime->checks[0].store_id) == 0)
             return IDENTITY_MOVE_GIVEN;
-        if (!*older->store_id && older->verdict == IDENTITY_UNANSWERED)
+        if (!older->was_good && older->verdict == IDENTITY_UNANSWERED)
             move = IDENTITY_MOVE_WAITS;
     }
     return move;
+}
+
+/* A start that an older store forbids must not claim the first one, nor raise an epoch. */
+static bool others_refuse(const struct runtime *runtime, struct error *ret_error)
+{
+    for (size_t i = 1; i < runtime->store_count; i++) {
+        if (runtime->checks[i].verdict != IDENTITY_REFUSED)
+            continue;
+        *ret_error = runtime->checks[i].error;
+        return true;
+    }
+    return false;
 }
 
 static void identity_end(struct runtime *runtime, size_t store)
@@ -111,6 +123,11 @@ void identity_watch_begin(struct runtime *runtime, size_t store)
     /* Whether the first store may take over is told by the others. */
     if (store == 0 && !others_are_checked(runtime)) {
         runtime->first_waits = true;
+        return;
+    }
+    if (store == 0 && !runtime->checked[0] && others_refuse(runtime, &check->error)) {
+        check->verdict = IDENTITY_REFUSED;
+        identity_end(runtime, 0);
         return;
     }
     if (store == 0)

@@ -205,9 +205,7 @@ int runtime_open(const struct runtime_options *options, struct repository *repos
     for (size_t i = 0; i < runtime->store_count; i++) {
         struct identity_check *check = &runtime->checks[i];
         check->older = i > 0;
-        check->epochs = i > 0                   ? EPOCHS_SETTLED
-                        : options->engine.aside ? EPOCHS_COMPARE
-                                                : EPOCHS_RAISE;
+        check->epochs = i > 0 || options->engine.aside ? EPOCHS_COMPARE : EPOCHS_RAISE;
         check->timeout_ms = options->identity_timeout_ms;
         memcpy(check->database_id, repository_database_id(repository), UUID_TEXT_SIZE);
         runtime->status.stores[i].identity = IDENTITY_UNANSWERED;

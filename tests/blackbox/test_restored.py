@@ -118,6 +118,68 @@ def test_an_audit_that_deletes_does_not_come_back_with_a_backup(erased):
     assert audit["dryRun"]
 
 
+@pytest.fixture
+def moved(service, tmp_path):
+    """
+    A stopped service that went on from store A to store B, a backup of its first epoch, and an
+    export: somebody was erased after the move. A has the epochs 1 to 3, B those from 3 on.
+    """
+    a, b = (f"file://{tmp_path / name}" for name in "AB")
+    for name in "AB":
+        (tmp_path / name).mkdir()
+    one = service(files=a).wait_until_ready()
+    one.gone = one.create()["id"]
+    one.stop()
+    one.backup = one.copy_of_database(tmp_path / "backup")
+    one.start().wait_until_ready()
+    one.restart().wait_until_ready()
+    one.restart(files=b, files_also=a).wait_until_ready()
+    assert one.delete(one.gone).status == 200
+    one.wait_until_erased(one.gone)
+    one.export = receipts.export(one, tmp_path / "receipts")
+    one.stop()
+    one.told = epochs(tmp_path / "B")
+    assert epochs(tmp_path / "A") == {1, 2, 3}
+    assert one.told == {3, 4}
+    return one
+
+
+def epochs(folder):
+    return {int(path.name.rsplit("-", 1)[1]) for path in folder.glob(".fallback-store-epoch-*")}
+
+
+def test_a_backup_of_before_a_move_is_told_by_the_older_store(moved, tmp_path):
+    restore(moved, moved.backup)
+    for _ in range(2):
+        assert "epoch 2" in refusal(moved)
+    # The store that is to take over was not claimed for it, nor told of anything.
+    assert epochs(tmp_path / "B") == moved.told
+    moved.start(restored=moved.export)
+    assert moved.user(moved.gone).status == 404
+    moved.wait_until_ready()
+    moved.restart(restored=None).wait_until_ready()
+    assert moved.user(moved.gone).status == 404
+    assert epochs(tmp_path / "A") == {1, 2, 3}
+    assert epochs(tmp_path / "B") == {3, 4, 5, 6}
+
+
+def test_a_backup_is_told_by_the_older_store_whichever_that_is(moved, tmp_path):
+    """Back at A, which the backup knows as its own, and which saw it no further; B did."""
+    restore(moved, moved.backup)
+    (tmp_path / "A" / ".fallback-store-epoch-2").rename(tmp_path / "B" / ".fallback-store-epoch-2")
+    a, b = moved.options["files"], moved.options["files_also"]
+    told = epochs(tmp_path / "A")
+    assert "epoch 2" in refusal(moved, files=b, files_also=a)
+    assert epochs(tmp_path / "A") == told
+
+
+def test_an_older_store_without_epochs_is_fine(moved, tmp_path):
+    for path in (tmp_path / "A").glob(".fallback-store-epoch-*"):
+        path.unlink()
+    moved.start().wait_until_ready()
+    assert not epochs(tmp_path / "A")
+
+
 def test_a_copy_that_went_on_shuts_the_other_out(erased, service, tmp_path):
     """Two databases with one past: whoever comes second is told by the other's mark."""
     now = erased.copy_of_database(tmp_path / "now")

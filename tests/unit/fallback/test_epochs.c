@@ -248,6 +248,44 @@ static void epochs__are_asked_of_a_store_that_was_just_adopted(void **state)
     assert_meets(identity_check_next(&check, 0), -1);
 }
 
+/* To what an older store has for the epoch after the database's last, 1. */
+static void begin_older(void)
+{
+    begin(EPOCHS_COMPARE);
+    check.older = true;
+    *check.store_id = '\0';
+    identity_check_begin(&check, 0);
+    check.files.identity = (struct files_identity){.store_id = STORE, .database_id = DATABASE};
+    assert_meets(answer(200, ""), -1);
+    assert_string_equal(check.store_id, STORE);
+    assert_asks(met(1, OWN), FILES_IDENTITY_READ, 2);
+}
+
+/* Its own epochs ended with the move to another store; or it never had any. */
+static void epochs__of_an_older_store_are_looked_at_and_not_made(void **state)
+{
+    (void)state;
+    begin_older();
+    assert_ends(answer(404, "NoSuchKey"), IDENTITY_GOOD);
+    assert_true(check.was_good);
+    assert_int_equal(identity_check_begin(&check, 0), IDENTITY_STEP_FILES);
+    check.files.identity = (struct files_identity){.store_id = STORE, .database_id = DATABASE};
+    assert_ends(answer(200, ""), IDENTITY_GOOD);
+}
+
+static void epochs__of_an_older_store_tell_of_a_backup_too(void **state)
+{
+    (void)state;
+    begin_older();
+    assert_meets(answer_epoch(200, FOREIGN), -1);
+    assert_ends(met(1, OWN), IDENTITY_REFUSED);
+    assert_non_null(strstr(check.error.text, "epoch 2"));
+    assert_false(check.was_good);
+    begin_older();
+    assert_ends(answer(503, "SlowDown"), IDENTITY_UNANSWERED);
+    assert_false(check.was_good);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -263,6 +301,8 @@ int main(void)
         cmocka_unit_test(epochs__what_a_failed_put_has_left_is_compared),
         cmocka_unit_test(epochs__wait_for_a_database_that_does_not_answer),
         cmocka_unit_test(epochs__are_asked_of_a_store_that_was_just_adopted),
+        cmocka_unit_test(epochs__of_an_older_store_are_looked_at_and_not_made),
+        cmocka_unit_test(epochs__of_an_older_store_tell_of_a_backup_too),
     };
     return cmocka_run_group_tests_name("fallback: epochs", tests, NULL, NULL);
 }
