@@ -141,7 +141,7 @@ static void restart(char **argv)
     snprintf(handle, sizeof handle, "/proc/self/fd/%d", file);
     unlink(path);
     setenv("FAILPOINTS_FILE", handle, 1);
-    execv("/proc/self/exe", argv);
+    execv(argv[0], argv);
     abort();
 }
 
