@@ -1,23 +1,13 @@
 #include "programs/audit_command.h"
 
-#include "config/options.h"
-#include "http/client.h"
-#include "job/token.h"
+#include "programs/private_client.h"
 
-#include <errno.h>
-#include <jansson.h>
-#include <signal.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/signalfd.h>
 #include <sysexits.h>
 #include <unistd.h>
 
-#define URL_SIZE   2048
-#define ANSWER_MAX ((size_t)1 << 20)
-#define CONNECT_MS 10000
-#define CALL_MS    30000
-#define BAR_WIDTH  30
+#define BAR_WIDTH 30
 
 /* Between two looks at how far it is. */
 #define LOOK_MS 500
@@ -27,7 +17,7 @@
 #define FINDINGS_SHOWN 20
 
 struct settings {
-    const char *private_url, *token_file, *ca_file, *client_cert, *client_key, *unix_socket;
+    struct private_settings service;
     const char *share;
     bool deletes, watches;
 };
@@ -35,36 +25,7 @@ struct settings {
 #define AT(member) offsetof(struct settings, member)
 
 static const struct option options[] = {
-    {.name = "private",
-     .type = OPTION_TEXT,
-     .offset = AT(private_url),
-     .value = "URL",
-     .prose = "Where the private API of the running service is: http://127.0.0.1:8081."},
-    {.name = "token-file",
-     .type = OPTION_TEXT,
-     .offset = AT(token_file),
-     .value = "FILE",
-     .prose = "The bearer token for it; nobody but the owner may read the file."},
-    {.name = "unix-socket",
-     .type = OPTION_TEXT,
-     .offset = AT(unix_socket),
-     .value = "PATH",
-     .prose = "Connect to this socket, whatever the address says."},
-    {.name = "ca-file",
-     .type = OPTION_TEXT,
-     .offset = AT(ca_file),
-     .value = "FILE",
-     .prose = "Certificates that are trusted (PEM), instead of the system's."},
-    {.name = "client-cert",
-     .type = OPTION_TEXT,
-     .offset = AT(client_cert),
-     .value = "FILE",
-     .prose = "The certificate that is shown to the service (PEM)."},
-    {.name = "client-key",
-     .type = OPTION_TEXT,
-     .offset = AT(client_key),
-     .value = "FILE",
-     .prose = "Its key (PEM)."},
+    PRIVATE_OPTIONS,
     {.name = "delete",
      .type = OPTION_FLAG,
      .offset = AT(deletes),
@@ -100,88 +61,25 @@ static const struct option_table table = {
 
 struct command {
     struct settings settings;
-    struct http_client *client;
-    char authorization[TOKEN_SIZE + 32];
-    int signals; /* SIGINT and SIGTERM */
-    bool stopped, shown;
-    int status; /* of the last call; 0: no answer */
-    char trouble[512];
+    struct private_client *client;
+    bool shown;
+    struct error error; /* of the last call */
 };
 
-static bool signal_came(struct command *command)
-{
-    struct signalfd_siginfo info;
-    command->stopped |= read(command->signals, &info, sizeof info) == (ssize_t)sizeof info;
-    return command->stopped;
-}
-
-/* The data of an answer; NULL, with the trouble, if it is none. */
-static json_t *answer_read(struct command *command, const struct http_response *response)
-{
-    if (response->outcome != HTTP_ANSWERED) {
-        snprintf(command->trouble, sizeof command->trouble, "%s", response->text);
-        return NULL;
-    }
-    command->status = response->status;
-    json_t *root = response->body.length
-                       ? json_loadb(response->body.bytes, response->body.length, 0, NULL)
-                       : NULL;
-    json_t *data = json_object_get(root, "data");
-    const char *message = json_string_value(json_object_get(root, "message"));
-    if (response->status / 100 == 2 && json_is_object(data)) {
-        json_incref(data);
-    } else {
-        data = NULL;
-        snprintf(command->trouble, sizeof command->trouble, "the service answered %d%s%s",
-                 response->status, message ? ": " : "", message ? message : "");
-    }
-    json_decref(root);
-    return data;
-}
-
-/* One call, to its end or a signal. NULL, with the trouble, if nothing came of it. */
+/* One call, to its end or a signal. NULL, with the error, if nothing came of it. */
 static json_t *call(struct command *command, const char *method, const char *path)
 {
-    const struct settings *settings = &command->settings;
-    char url[URL_SIZE];
-    const char *const headers[] = {command->authorization};
-    size_t length = strlen(settings->private_url);
-    while (length && settings->private_url[length - 1] == '/')
-        length--;
-    snprintf(url, sizeof url, "%.*s%s", (int)length, settings->private_url, path);
-    struct http_request request = {.method = method,
-                                   .url = url,
-                                   .headers = headers,
-                                   .header_count = *command->authorization ? 1 : 0,
-                                   .body = strcmp(method, "POST") == 0 ? "" : NULL,
-                                   .connect_ms = CONNECT_MS,
-                                   .total_ms = CALL_MS,
-                                   .ca_file = settings->ca_file,
-                                   .client_cert = settings->client_cert,
-                                   .client_key = settings->client_key,
-                                   .unix_socket = settings->unix_socket,
-                                   .body_max = ANSWER_MAX};
-    struct http_response response = {0};
-    command->status = 0;
-    http_client_start(command->client, &request, &response);
-    while (!response.done && !signal_came(command))
-        http_client_poll(command->client, LOOK_MS, &command->signals, 1);
-    json_t *data = NULL;
-    if (response.done)
-        data = answer_read(command, &response);
-    else
-        http_client_abort(command->client, &response);
-    http_response_deinit(&response);
-    return data;
+    command->error = (struct error){0};
+    return private_client_call(command->client, method, path, &command->error);
 }
 
 static int call_fail(const struct command *command)
 {
-    if (command->stopped)
+    if (private_client_is_stopped(command->client))
         return EX_TEMPFAIL;
-    fprintf(stderr, "users-service: --private %s: %s\n", command->settings.private_url,
-            command->trouble);
-    return command->status && command->status != 503 ? EX_CONFIG : EX_UNAVAILABLE;
+    fprintf(stderr, "users-service: --private %s: %s\n", command->settings.service.url,
+            command->error.text);
+    return command->error.class == ERROR_UNAVAILABLE ? EX_UNAVAILABLE : EX_CONFIG;
 }
 
 static int64_t count_of(const json_t *audit, const char *name)
@@ -220,10 +118,10 @@ static int begin(struct command *command)
     snprintf(path, sizeof path, "/api/audit?delete=%s%s", settings->deletes ? "true" : "false",
              share);
     json_t *audit = call(command, "POST", path);
-    bool under_way = !audit && command->status == 409;
+    bool under_way = !audit && command->error.class == ERROR_INVALID;
     json_decref(audit);
     if (under_way && settings->deletes) {
-        fprintf(stderr, "users-service: %s\n", command->trouble);
+        fprintf(stderr, "users-service: %s\n", command->error.text);
         return EX_TEMPFAIL;
     }
     return audit || under_way ? EX_OK : call_fail(command);
@@ -236,8 +134,9 @@ static json_t *follow(struct command *command, int *ret_code)
     for (;;) {
         json_t *audit = call(command, "GET", "/api/audit");
         silent = audit ? 0 : silent + 1;
-        bool refused = command->status && command->status != 503;
-        if (command->stopped || (!audit && (refused || silent == SILENT_MAX))) {
+        bool refused = !audit && command->error.class != ERROR_UNAVAILABLE;
+        bool stopped = private_client_is_stopped(command->client);
+        if (stopped || refused || silent == SILENT_MAX) {
             json_decref(audit);
             *ret_code = call_fail(command);
             return NULL;
@@ -247,8 +146,7 @@ static json_t *follow(struct command *command, int *ret_code)
         if (audit)
             progress_show(command, audit);
         json_decref(audit);
-        http_client_poll(command->client, LOOK_MS, &command->signals, 1);
-        signal_came(command);
+        private_client_rest(command->client, LOOK_MS);
     }
 }
 
@@ -315,39 +213,12 @@ static int audit_run(struct command *command)
     return code;
 }
 
-static int settings_check(struct command *command, struct error *error)
+static int settings_check(const struct settings *settings, struct error *error)
 {
-    const struct settings *settings = &command->settings;
-    char token[TOKEN_SIZE] = "";
-    if (!settings->private_url)
-        return error_set(error, ERROR_USAGE,
-                         "--private is required: the address of the "
-                         "service's private API");
-    if (http_url_check(settings->private_url, error) < 0)
-        return error_wrap(error, "--private");
     int64_t share = 0;
     if (settings->share && (number_parse(settings->share, &share) < 0 || share > 100))
         return error_set(error, ERROR_USAGE, "--max-share is a whole number from 0 to 100");
-    if (settings->token_file && token_read(settings->token_file, token, error) < 0)
-        return error_wrap(error, "--token-file");
-    if (*token)
-        snprintf(command->authorization, sizeof command->authorization,
-                 "Authorization: Bearer %s", token);
-    token_forget(token);
     return 0;
-}
-
-static int signals_open(struct command *command, struct error *error)
-{
-    sigset_t set;
-    sigemptyset(&set);
-    sigaddset(&set, SIGINT);
-    sigaddset(&set, SIGTERM);
-    sigprocmask(SIG_BLOCK, &set, NULL);
-    command->signals = signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC);
-    return command->signals < 0
-               ? error_set_errno(error, ERROR_UNAVAILABLE, errno, "cannot hear signals")
-               : 0;
 }
 
 const struct option_table *audit_command_table(void)
@@ -357,25 +228,21 @@ const struct option_table *audit_command_table(void)
 
 int audit_command(int argc, char **argv)
 {
-    struct command command = {.signals = -1};
+    struct command command = {.client = NULL};
     struct error error = {0};
-    bool help;
+    bool help = false;
     if (options_read(&table, argc, argv, &command.settings, &help, &error) == 0 && help) {
         options_print_help(&table, stdout);
         return EX_OK;
     }
     int code;
-    signal(SIGPIPE, SIG_IGN);
-    if (error.class != ERROR_NONE || settings_check(&command, &error) < 0 ||
-        signals_open(&command, &error) < 0 || http_client_open(&command.client, &error) < 0) {
+    if (error.class != ERROR_NONE || settings_check(&command.settings, &error) < 0 ||
+        private_client_open(&command.settings.service, &command.client, &error) < 0) {
         fprintf(stderr, "users-service audit: %s\n", error.text);
         code = error_exit_code(&error);
     } else {
         code = audit_run(&command);
     }
-    http_client_close(command.client);
-    if (command.signals >= 0)
-        close(command.signals);
-    token_forget(command.authorization);
+    private_client_close(command.client);
     return code;
 }

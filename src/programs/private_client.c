@@ -123,7 +123,7 @@ static json_t *answer_read(const struct http_response *response, struct error *e
                        ? json_loadb(response->body.bytes, response->body.length, 0, NULL)
                        : NULL;
     json_t *data = json_object_get(root, "data");
-    if (response->status == 200 && json_is_object(data)) {
+    if (response->status / 100 == 2 && json_is_object(data)) {
         json_incref(data);
     } else {
         const char *message = json_string_value(json_object_get(root, "message"));
