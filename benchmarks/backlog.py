@@ -73,11 +73,21 @@ def source(statements, marked, live):
     return users.replace(mark, ", false, NULL,")
 
 
-class PostgresBacklog:
+class Backlog:
+    """A copy is what a service refuses to start on, once another one was started on that store."""
+
+    def forget_copies(self):
+        """The store is as it was when the backlog was made: it knows of no copy that was used."""
+        for name in self.bucket.objects(f"{self.prefix}/.fallback-store-epoch-"):
+            self.bucket.client.delete_object(
+                Bucket=self.bucket.bucket, Key=f"{self.prefix}/.fallback-store-epoch-{name}")
+
+
+class PostgresBacklog(Backlog):
     """`rows` pending deletions on PostgreSQL; `copy` gives a database of one's own."""
 
     def __init__(self, stage, rows, bucket, live=False):
-        self.server, self.rows = stage.postgres(), rows
+        self.server, self.rows, self.bucket = stage.postgres(), rows, bucket
         self.prefix = f"postgres-{rows}"
         self.files = bucket.url(self.prefix)
         self.name, self.copies = f"backlog_{rows}", 0
@@ -89,6 +99,7 @@ class PostgresBacklog:
         psql(self.server.address(self.name), "VACUUM (FREEZE, ANALYZE)")
 
     def copy(self):
+        self.forget_copies()
         self.copies += 1
         name = f"{self.name}_{self.copies}"
         psql(self.server.address(), f"CREATE DATABASE {name} TEMPLATE {self.name} "
@@ -119,11 +130,11 @@ class PostgresBacklog:
         return int(psql(address, "SELECT count(*) FROM user_receipts"))
 
 
-class SqliteBacklog:
+class SqliteBacklog(Backlog):
     """The same in a file."""
 
     def __init__(self, stage, rows, bucket, live=False):
-        self.prefix = f"sqlite-{rows}"
+        self.prefix, self.bucket = f"sqlite-{rows}", bucket
         self.rows, self.files, self.stage = rows, bucket.url(self.prefix), stage
         self.path = stage.new_folder("backlog") / "users.db"
         adopt(stage, f"sqlite:{self.path}", self.files, bucket.environment)
@@ -135,6 +146,7 @@ class SqliteBacklog:
             shell.executescript(f"BEGIN;{rows_of}COMMIT; PRAGMA wal_checkpoint(TRUNCATE);")
 
     def copy(self):
+        self.forget_copies()
         path = self.stage.new_folder("copy") / "users.db"
         shutil.copy(self.path, path)
         with open(path, "rb+") as file:

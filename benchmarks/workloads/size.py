@@ -90,6 +90,7 @@ class Service:
         self.environment = environment
 
     def __call__(self, turn):
+        self.made.forget_copies()
         service = self.stage.service(database=self.empty, files=self.made.files,
                                      environment=self.environment)
         try:
