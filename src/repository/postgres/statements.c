@@ -19,6 +19,16 @@
     "store_strays, store_scheduled, objects, pointers, strays, young, scheduled, missing, "    \
     "versions, unknown, started_at, saved_at, ended_at, trouble"
 
+/*
+ * Plans are kept. One that was made while a table was small, while no pointer was NULL or
+ * nobody marked, may prefer another index than the one that a statement means, or a join with
+ * all of another table, and reads all of it for good. So columns are named here as no index has
+ * them, and OFFSET 0 keeps a look for each row from becoming a join.
+ */
+#define MARKED     "coalesce(avatar_should_be_deleted::text, '') = 'true'"
+#define POINTER    "coalesce(avatar_key, '')"
+#define SORTED_KEY "coalesce(key, '')"
+
 /* Of a key: somebody's; gone only a while ago, $4 being the time that this is. */
 #define POINTED_AT(key) "EXISTS (SELECT 1 FROM users WHERE avatar_key = " key ")"
 #define SETTLED(key, since)                                                                    \
@@ -146,20 +156,20 @@ static const char *const texts[STATEMENT_COUNT] = {
                              "EXISTS (SELECT 1 FROM user_receipts WHERE user_id = $1)::int",
     /* Due by the clock as it is now: the trigger looked at it after the batch did. */
     [STATEMENT_USER_KEYS] = "SELECT key, (not_before <= " NOW ")::int FROM deletions "
-                            "WHERE user_id = $1 ORDER BY key LIMIT $2::bigint",
+                            "WHERE user_id = $1 ORDER BY " SORTED_KEY " LIMIT $2::bigint",
     /* A pointer that is still there has work of its own, whoever the row is said to belong to.
      */
     [STATEMENT_USERS_REMOVE] =
-        "DELETE FROM users WHERE id = ANY ($1::text[]) AND avatar_should_be_deleted "
-        "AND avatar_key IS NULL "
-        "AND NOT EXISTS (SELECT 1 FROM deletions WHERE user_id = users.id) RETURNING id",
+        "DELETE FROM users WHERE id = ANY ($1::text[]) AND " MARKED " AND " POINTER " = '' "
+        "AND NOT EXISTS (SELECT 1 FROM deletions WHERE user_id = users.id OFFSET 0) "
+        "RETURNING id",
     [STATEMENT_AVATAR_CLEAR] =
         "UPDATE users SET " POINTER_NONE ", updated_at = $2::bigint, version = version + 1 "
         "WHERE id = $1 AND NOT avatar_should_be_deleted AND avatar_key IS NOT NULL",
     /* An upload's row is no avatar that anybody ever had. */
     [STATEMENT_AVATAR_KEYS] = "SELECT key, (not_before <= " NOW ")::int FROM deletions "
                               "WHERE user_id = $1 AND reason <> 'upload' "
-                              "ORDER BY key LIMIT $2::bigint",
+                              "ORDER BY " SORTED_KEY " LIMIT $2::bigint",
     /*
      * The compare-and-delete: never claimed, and not near its end (R1, R21). The user is locked
      * by then; the pointer is set only where the guard was taken away.
@@ -263,15 +273,14 @@ static const char *const texts[STATEMENT_COUNT] = {
      */
     [STATEMENT_USERS_REMOVE_LAST] =
         "DELETE FROM users USING unnest($1::text[], $2::text[]) AS item (id, key) "
-        "WHERE users.id = item.id AND avatar_should_be_deleted "
-        "AND (avatar_key = item.key OR avatar_key IS NULL) "
+        "WHERE users.id = item.id AND " MARKED " AND " POINTER " IN (item.key, '') "
         "AND NOT EXISTS (SELECT 1 FROM deletions WHERE user_id = users.id "
-        "AND deletions.key <> item.key) RETURNING users.id, deletion_requested_at, "
+        "AND deletions.key <> item.key OFFSET 0) "
+        "RETURNING users.id, deletion_requested_at, "
         "(avatar_key IS NOT NULL)::int",
     /* The confirm clears the pointer first: the trigger then meets the row itself (R2). */
     [STATEMENT_POINTERS_CLEAR] =
-        "UPDATE users SET " POINTER_NONE " WHERE avatar_key = ANY ($1::text[]) "
-        "AND avatar_should_be_deleted",
+        "UPDATE users SET " POINTER_NONE " WHERE avatar_key = ANY ($1::text[]) AND " MARKED,
     /* Final: absence of a once-used key ends the row, whoever has the claim now (R5, D5). */
     [STATEMENT_FINISH] =
         "WITH gone AS (DELETE FROM deletions USING "
@@ -307,8 +316,9 @@ static const char *const texts[STATEMENT_COUNT] = {
         "INSERT INTO user_receipts (user_id, requested_at, deleted_at) "
         "SELECT id, asked, $3::bigint FROM unnest($1::text[], $2::bigint[]) AS gone (id, "
         "asked) "
-        "WHERE NOT EXISTS (SELECT 1 FROM users WHERE users.id = gone.id) "
-        "AND NOT EXISTS (SELECT 1 FROM deletions WHERE user_id = gone.id) ORDER BY id "
+        "WHERE NOT EXISTS (SELECT 1 FROM users WHERE users.id = gone.id OFFSET 0) "
+        "AND NOT EXISTS (SELECT 1 FROM deletions WHERE user_id = gone.id OFFSET 0) "
+        "ORDER BY id "
         "ON CONFLICT (user_id) DO UPDATE SET corrected_at = excluded.deleted_at "
         "RETURNING user_id",
 
@@ -505,9 +515,9 @@ static const char *const texts[STATEMENT_COUNT] = {
         "ORDER BY key LIMIT $4::bigint",
     [STATEMENT_FINISHED] =
         "SELECT place FROM unnest($1::text[]) WITH ORDINALITY AS subject (name, place) "
-        "WHERE NOT EXISTS (SELECT 1 FROM users WHERE id = name) "
-        "AND NOT EXISTS (SELECT 1 FROM deletions WHERE user_id = name) "
-        "AND NOT EXISTS (SELECT 1 FROM deletions WHERE key = name)",
+        "WHERE NOT EXISTS (SELECT 1 FROM users WHERE id = name OFFSET 0) "
+        "AND NOT EXISTS (SELECT 1 FROM deletions WHERE user_id = name OFFSET 0) "
+        "AND NOT EXISTS (SELECT 1 FROM deletions WHERE key = name OFFSET 0)",
     [STATEMENT_BACKLOG] =
         "SELECT count(*) FILTER (WHERE state = 'pending' AND not_before <= t), "
         "count(*) FILTER (WHERE state = 'blocked'), "
