@@ -318,15 +318,51 @@ static void triggers__work_where_ordinary_ones_are_silenced(void **state)
 {
     (void)state;
     user_add_with_avatar(ADA, "avatars/1");
+    user_add(BOB);
     sql("SET session_replication_role = replica; DELETE FROM users");
     assert_true(row_exists("avatars/1"));
+    assert_int_equal(erasure_get(BOB).state, ERASURE_DELETED);
+}
+
+/* What applies another server's changes is such a session, and fires triggers of rows alone. */
+static void triggers__of_rows_alone_do_where_ordinary_ones_are_silenced(void **state)
+{
+    (void)state;
+    user_add_with_avatar(ADA, "avatars/1");
+    user_add(BOB);
+    sql("ALTER TABLE users DISABLE TRIGGER users_gone_together; "
+        "SET session_replication_role = replica; DELETE FROM users");
+    assert_true(row_exists("avatars/1"));
+    assert_int_equal(erasure_get(BOB).state, ERASURE_DELETED);
+}
+
+/* A session keeps its plans: those that it made while the table was empty, for many users. */
+static void triggers__read_no_others_deletions_whatever_was_planned(void **state)
+{
+    (void)state;
+    sql("VACUUM (ANALYZE) deletions, users");
+    int64_t read = sql_number(
+        "INSERT INTO users (id, first_name, last_name, user_name, email, created_at, "
+        "updated_at) SELECT n, n %% 8, 'x', 'x', 'x', 1, 1 FROM generate_series(1, 8000) AS n; "
+        "DO $$ BEGIN FOR i IN 0..7 LOOP DELETE FROM users WHERE first_name = i::text; "
+        "END LOOP; END $$; "
+        "INSERT INTO deletions (key, store_id, user_id, reason, created_at, not_before, "
+        "due_at) SELECT n, 'x', n, 'external', 1, 1, 1 FROM generate_series(1, 5000) AS n; "
+        "INSERT INTO users (id, first_name, last_name, user_name, email, avatar_key, "
+        "avatar_store_id, created_at, updated_at) VALUES "
+        "('ada', 'Ada', 'x', 'x', 'x', 'ada', 'x', 1, 1); "
+        "DELETE FROM users; SELECT (seq_tup_read + coalesce(idx_tup_fetch, 0))::bigint "
+        "FROM pg_stat_xact_user_tables WHERE relname = 'deletions'");
+    assert_in_range(read, 0, 100);
+    assert_string_equal(row_text("ada", "user_id"), "ada");
 }
 
 static void triggers__do_not_trust_what_a_caller_puts_in_front(void **state)
 {
     (void)state;
     user_add_with_avatar(ADA, "avatars/1");
-    sql("CREATE TEMP TABLE deletions (LIKE deletions); DELETE FROM users");
+    sql("CREATE TEMP TABLE deletions (LIKE deletions); CREATE TEMP TABLE gone (LIKE users); "
+        "DELETE FROM users");
     assert_true(row_exists("avatars/1"));
 }
 
@@ -428,6 +464,8 @@ int main(void)
         CONTRACT(batch__with_a_row_that_somebody_sits_on_fails_there_alone),
         CONTRACT(truncate__is_refused),
         CONTRACT(triggers__work_where_ordinary_ones_are_silenced),
+        CONTRACT(triggers__of_rows_alone_do_where_ordinary_ones_are_silenced),
+        CONTRACT(triggers__read_no_others_deletions_whatever_was_planned),
         CONTRACT(triggers__do_not_trust_what_a_caller_puts_in_front),
         CONTRACT(triggers__need_no_rights_of_the_caller_on_deletions),
         CONTRACT(seal__waits_for_a_lower_number_under_way),

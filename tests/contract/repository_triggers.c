@@ -141,6 +141,27 @@ static void triggers__a_user_deleted_by_hand_with_a_key_has_no_receipt_yet(void 
     assert_int_equal(erasure_get(ADA).state, ERASURE_DELETED);
 }
 
+/* One statement, and each leaves what is theirs alone. */
+static void triggers__users_deleted_by_hand_together_leave_each_what_is_theirs(void **state)
+{
+    (void)state;
+    static const char ZOE[] = "01900000-0000-7000-8000-00000000002a";
+    cast_make();
+    user_add(ZOE);
+    confirm(row_claim("avatars/3"), CONFIRM_BLOCKED);
+    sql("DELETE FROM users");
+    assert_scheduled("avatars/1", ADA, "user");
+    assert_int_equal(row_number("avatars/3", "claim"), 1);
+    assert_string_equal(row_text("avatars/3", "state"), "blocked");
+    assert_string_equal(row_text("avatars/5", "reason"), "replaced");
+    assert_int_equal(sql_number("SELECT count(*) FROM deletions"), 3);
+    assert_int_equal(sql_number("SELECT count(*) FROM user_receipts"), 1);
+    assert_int_equal(erasure_get(ADA).state, ERASURE_PENDING);
+    assert_int_equal(erasure_get(BOB).state, ERASURE_PENDING);
+    assert_int_equal(erasure_get(EVE).state, ERASURE_BLOCKED);
+    assert_int_equal(erasure_get(ZOE).state, ERASURE_DELETED);
+}
+
 /* D1. The cast is in repository_cast.h. */
 
 static const char *const refused[] = {
@@ -210,6 +231,7 @@ int main(void)
         CONTRACT(triggers__repeating_an_intent_changes_nothing_in_its_row),
         CONTRACT(triggers__a_user_deleted_by_hand_without_a_key_has_its_receipt),
         CONTRACT(triggers__a_user_deleted_by_hand_with_a_key_has_no_receipt_yet),
+        CONTRACT(triggers__users_deleted_by_hand_together_leave_each_what_is_theirs),
         CONTRACT(rules__what_would_lose_an_object_is_refused),
         CONTRACT(rules__what_loses_nothing_is_allowed),
     };

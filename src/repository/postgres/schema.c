@@ -12,7 +12,7 @@ extern const size_t repository_postgres_migrations_count;
 /* Of one step of a migration. */
 #define MIGRATION_TIMEOUT_MS (24 * INT64_C(3600000))
 
-const int repository_postgres_schema_version = 5;
+const int repository_postgres_schema_version = 6;
 
 static int schema_fail(struct session *session, struct error *error)
 {
