@@ -64,6 +64,11 @@ export async function retry(what) {
   }));
 }
 
+// Begins an audit that only looks.
+export async function startDryRun() {
+  return data(await ask("api/audit", { method: "POST", headers: headers() }));
+}
+
 export async function readReceipt(userId) {
   return data(await ask(`api/receipts/${encodeURIComponent(userId)}`, { headers: headers() }));
 }

@@ -1,6 +1,7 @@
 // The status page: lets in, and keeps what is shown up to date.
 
 import { keepToken, readHistory, readStatus } from "./api.js";
+import { showAudit, startAudits } from "./audit.js";
 import { showHistory, startCharts } from "./charts.js";
 import { element, say, show } from "./dom.js";
 import { refreshList, setClock, startList } from "./list.js";
@@ -19,6 +20,7 @@ function showStatus(status) {
   showNumbers(status);
   showStores(status);
   showJob(status);
+  showAudit(status);
   showWarnings(status);
 }
 
@@ -89,6 +91,7 @@ element("sign-out").addEventListener("click", () => signOut(""));
 document.addEventListener("visibilitychange", () => {
   if (!document.hidden && timer) step();
 });
+startAudits(() => timer && step());
 startList();
 startReceipts();
 startSweep(() => timer && step());

@@ -1,5 +1,6 @@
 // The answer to the one question: do database and file store agree? In words, then in numbers.
 
+import { auditIsToBeReadOf, auditWords } from "./audit.js";
 import { element, make, say } from "./dom.js";
 import { brief, clockTime, count, duration, fromNow, rate } from "./words.js";
 
@@ -119,6 +120,7 @@ export function showWarnings(status) {
     warnings.push(["warn", `The Fallback Job works without effect: its last ${sweepsWithoutEffect === 1 ? "sweep" : `${sweepsWithoutEffect} sweeps`} `
       + "finished nothing, and work is left."]);
   }
+  if (auditIsToBeReadOf(status.audit)) warnings.push(["warn", `${auditWords(status.audit)} See the audit below.`]);
   const list = element("warnings");
   const told = JSON.stringify(warnings);
   if (list.dataset.told === told) return;

@@ -25,15 +25,25 @@ static json_t *counts_encode(const struct audit_place *place)
         "unknown", (json_int_t)counts[AUDIT_UNKNOWN]);
 }
 
-static json_t *place_encode(const struct audit_place *place)
+/* Objects a second, from its start to where it is on record. */
+static double pace_of(const struct audit_place *place)
 {
-    return json_pack("{s:o, s:s, s:b, s:I, s:s, s:f, s:o, s:o, s:o, s:o, s:o}", "id",
+    int64_t last = place->state == AUDIT_RUNNING ? place->saved_at : place->ended_at;
+    int64_t taken_ms = last - place->started_at;
+    return 1000.0 * (double)place->counts[AUDIT_OBJECTS] /
+           (taken_ms > 0 ? (double)taken_ms : 1);
+}
+
+json_t *audit_encode(const struct audit_place *place)
+{
+    return json_pack("{s:o, s:s, s:b, s:I, s:s, s:f, s:f, s:o, s:o, s:o, s:o, s:o}", "id",
                      service_text(place->id), "state", audit_state_name(place->state), "dryRun",
                      !place->deletes, "maxShare", (json_int_t)place->share, "pass",
                      audit_pass_name(place->pass), "progress", audit_progress(place) / 1000.0,
-                     "counts", counts_encode(place), "trouble", service_text(place->trouble),
-                     "startedAt", service_time(place->started_at), "savedAt",
-                     service_time(place->saved_at), "endedAt",
+                     "objectsPerSecond", pace_of(place), "counts", counts_encode(place),
+                     "trouble", service_text(place->trouble), "startedAt",
+                     service_time(place->started_at), "savedAt", service_time(place->saved_at),
+                     "endedAt",
                      service_time(place->state == AUDIT_NEVER ? 0 : place->ended_at));
 }
 
@@ -46,7 +56,7 @@ void audit_get(struct request *request)
         return;
     runtime_read(service->runtime, &op);
     if (op.outcome == REPOSITORY_OK)
-        request_reply_data(request, 200, place_encode(&place));
+        request_reply_data(request, 200, audit_encode(&place));
     else
         request_reply_unavailable(request, "the database cannot be read now; try again");
 }
@@ -95,7 +105,7 @@ static void post_end(struct request *request)
         return;
     }
     auditor_poke(service->auditor);
-    request_reply_data(request, 202, place_encode(&state->place));
+    request_reply_data(request, 202, audit_encode(&state->place));
 }
 
 static bool post_query_read(struct request *request, struct audit_place *place)

@@ -1,5 +1,6 @@
 #include "handlers/status.h"
 
+#include "handlers/audits.h"
 #include "handlers/numbers.h"
 
 #include <stdlib.h>
@@ -41,7 +42,7 @@ void status_get(struct request *request)
     struct service *service = request_context(request);
     struct numbers numbers;
     numbers_read(service, &numbers);
-    if (!numbers.known) {
+    if (!numbers.known || !numbers.audit_known) {
         request_reply_unavailable(request, "the database cannot be read now; try again");
         return;
     }
@@ -62,6 +63,7 @@ void status_get(struct request *request)
     json_object_set_new(data, "pace", pace_encode(&numbers));
     json_object_set_new(data, "stores", stores_encode(status));
     json_object_set_new(data, "job", job_encode(service, &numbers));
+    json_object_set_new(data, "audit", audit_encode(&numbers.audit));
     request_reply_data(request, 200, data);
 }
 

@@ -130,6 +130,8 @@ def test_it_looks_then_refuses_then_deletes_what_nobody_owns(aged):
     assert (second["items"][0]["key"], second["next"]) == (old_key(4), None)
 
     assert 'users_service_audit_drift{kind="stray"} 2' in one.private.get("/metrics").text
+    assert told["objectsPerSecond"] > 0
+    assert one.private.get("/api/status").data["audit"] == told
 
     told = audit(one, delete="true", maxShare=49)
     assert told["state"] == "refused" and "2 of 4" in told["trouble"]

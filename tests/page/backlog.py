@@ -1,4 +1,7 @@
-"""What there is to see: deletions of every kind."""
+"""What there is to see: deletions of every kind, and what an audit finds."""
+import uuid
+
+LONG_AGO, DAY = 1_600_000_000_000, 86_400_000  # milliseconds
 
 
 def leave_pending(users, count):
@@ -29,3 +32,24 @@ def leave_one_of_each(users, s3d):
     leave_pending(users, 1)
     (fresh,) = [row["key"] for row in rows(users) if row["key"] not in (blocked, failed)]
     return blocked, failed, fresh
+
+
+def old_key(number):
+    """A key as the service would have made it long ago, one a day; they sort by their numbers."""
+    made_at = LONG_AGO + number * DAY
+    return "avatars/" + str(uuid.UUID(int=made_at << 80 | 0x7 << 76 | 0x8 << 60 | number))
+
+
+def leave_strays(users, count):
+    """Objects in a folder that nobody owns."""
+    (users.files / "avatars").mkdir(exist_ok=True)
+    for number in range(1, count + 1):
+        (users.files / old_key(number)).write_bytes(b"x")
+
+
+def lose_an_image(users):
+    """A user whose image somebody has taken away."""
+    there = set(users.objects())
+    users.create_with_avatar()
+    (lost,) = set(users.objects()) - there
+    (users.files / "avatars" / lost).unlink()

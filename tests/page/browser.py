@@ -65,6 +65,13 @@ class Browser:
         self.driver.save_screenshot(str(path))
         self.size(1200)
 
+    def picture_of(self, selector, path, width):
+        """One part of the page."""
+        self.size(width)
+        self.cdp("Emulation.setScrollbarsHidden", hidden=True)
+        self.find(selector).screenshot(str(path))
+        self.size(1200)
+
     # The page.
 
     def open(self, users):

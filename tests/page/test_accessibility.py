@@ -73,6 +73,8 @@ def world(tmp_path_factory):
     users = Service(folder / "service", files=s3d.url(), environment=s3d.environment, inline="off",
                     timer="off", job_late_after="1s").start().wait_until_ready()
     leave_one_of_each(users, s3d)
+    assert users.private.post("/api/audit").status == 202
+    users.wait_for(lambda: users.private.get("/api/audit").data["state"] == "done", 60)
     yield users
     users.end()
     s3d.stop()
@@ -127,14 +129,15 @@ def test_the_outline_has_no_gaps(full):
 def test_what_changes_is_told(full):
     live = full.run("return [...document.querySelectorAll('[aria-live], [role=status], "
                     "[role=alert]')].map(e => e.id || e.firstElementChild.id)")
-    assert {"verdict-title", "warnings", "sweep-words", "list-words", "receipt-answer",
-            "token-error"} <= set(live)
+    assert {"verdict-title", "warnings", "sweep-words", "audit-words", "audit-problem",
+            "list-words", "receipt-answer", "token-error"} <= set(live)
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_words_and_controls_stand_out(full, scheme):
     full.scheme(scheme)
     full.wait_text("warnings", "late")
+    full.wait_text("audit-words", "The last audit found nothing that is left to do.")
     full.run("document.querySelector('#sweep-live').hidden = false")
     texts = full.run(TEXTS)
     assert len(texts) > 60
@@ -160,17 +163,24 @@ def test_the_tab_key_goes_through_all_in_order_and_is_seen(full):
     assert all(seen for _, seen in walked)
 
 
+def go_to(browser, name):
+    for _ in range(30):
+        browser.press(browsers.TAB)
+        if browser.run("return document.activeElement.id") == name:
+            break
+
+
 def test_it_works_without_a_mouse(lazy, browser):
     leave_external(lazy, 3)
     browser.open(lazy)
     browser.press(lazy.token, browsers.ENTER)
     browser.wait(lambda: browser.is_shown("content"), "the numbers")
-    for _ in range(30):
-        browser.press(browsers.TAB)
-        if browser.run("return document.activeElement.id") == "sweep-run":
-            break
+    go_to(browser, "sweep-run")
     browser.press(browsers.SPACE)
     browser.wait_text("sweep-words", "Done: 3 of 3 deletions finished")
+    go_to(browser, "audit-run")
+    browser.press(browsers.ENTER)
+    browser.wait_text("audit-words", "The last audit found nothing that is left to do.", 60)
 
 
 @pytest.mark.parametrize("width", [320, 390])

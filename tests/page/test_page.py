@@ -6,11 +6,12 @@ import re
 import pytest
 
 import browser as browsers
-from backlog import leave_external, leave_one_of_each, leave_pending, rows
+from backlog import (leave_external, leave_one_of_each, leave_pending, leave_strays, lose_an_image,
+                     old_key, rows)
 from support import programs
 
 BUTTONS = {"sign-out", "sweep-run", "sweep-stop", "filter-clear", "retry-class", "retry-all",
-           "page-first", "page-next"}
+           "page-first", "page-next", "audit-run"}
 SUBMITS = {"Show", "Filter", "Look up"}
 # SCREENSHOTS=docs/images makes the pictures of the docs anew.
 PICTURES = os.environ.get("SCREENSHOTS")
@@ -206,6 +207,80 @@ def test_a_sweep_in_an_outage_says_so(on_s3d, s3d, browser):
         return "The file store does not answer: 3 deletions are left" in browser.text("sweep-words")
     browser.wait(swept, "the sweep to say so", 30)
     s3d.clear()
+
+
+# The audit.
+
+def test_a_dry_run_is_begun_and_says_what_it_found(lazy, browser, pictures):
+    leave_strays(lazy, 2)
+    lose_an_image(lazy)
+    lazy.create_with_avatar()
+    browser.open(lazy).sign_in(lazy.token)
+    browser.wait_text("audit-words", "There was no audit yet.")
+    assert not browser.is_shown("audit-live")
+    browser.click("audit-run")
+    browser.wait_text("audit-words", "The last audit found 2 objects that nobody owns and 1 user "
+                                     "whose image is not there.", 60)
+    assert [browser.text(f"audit-{name}") for name in (
+        "objects", "strays", "scheduled", "missing", "oldVersions", "unknown", "young")] == [
+            "3", "2", "0", "1", "0", "0", "0"]
+    assert "A dry run: nothing was deleted." in browser.text("audit-detail")
+    assert browser.find("audit-run").is_enabled() and not browser.is_shown("audit-progress")
+    browser.wait_text("warnings", "1 user whose image is not there. See the audit below.")
+    assert len(lazy.objects()) == 3
+    browser.picture_of("audit", pictures / "status-audit.png", 1200)
+
+
+def test_an_audit_that_runs_is_watched_and_one_that_was_stopped_is_told(service, browser):
+    users = service(inline="off", timer="off", audit_rate=10)
+    # The second page of the listing comes when a hundred seconds are over.
+    leave_strays(users, 1001)
+    browser.open(users).sign_in(users.token)
+    browser.click("audit-run")
+    browser.wait_text("audit-words", "A dry run is under way.", 60)
+    browser.wait(lambda: browser.text("audit-objects") == "1,000", "its first page", 60)
+    assert browser.is_shown("audit-progress") and not browser.find("audit-run").is_enabled()
+    assert browser.run("return document.querySelector('#audit-progress').value") > 0
+    assert browser.text("audit-rate") != "0" and "Began" in browser.text("audit-detail")
+    assert users.private.delete("/api/audit").status == 200
+    browser.wait_text("audit-words", "The last audit was stopped before its end.")
+    browser.wait(lambda: browser.find("audit-run").is_enabled(), "the button")
+
+
+def test_an_audit_that_the_store_holds_up_says_so(service, s3d, browser):
+    users = service(files=s3d.url("p"), environment=s3d.environment, timer="off")
+    users.wait_until_ready()
+    s3d.put("p/" + old_key(1), b"x")
+    s3d.fault("refuse,verb=LIST,status=503,code=SlowDown")
+    browser.open(users).sign_in(users.token)
+    browser.click("audit-run")
+    browser.wait_text("audit-detail", "It tries again: the store does not say whether it "
+                                      "keeps versions: SlowDown", 60)
+    s3d.clear()
+    browser.wait_text("audit-words", "The last audit found 1 object that nobody owns.", 60)
+
+
+def test_an_audit_that_refused_and_one_that_deletes_are_told(lazy, browser):
+    leave_strays(lazy, 2)
+    browser.open(lazy).sign_in(lazy.token)
+    assert lazy.private.post("/api/audit", delete="true", maxShare=1).status == 202
+    refused = ("The last audit refused to delete so much: 2 of 2 objects would go, and 1 percent "
+               "may.")
+    browser.wait_text("audit-words", refused, 60)
+    browser.wait_text("warnings", refused)
+    assert "at most 1 percent of a store" in browser.text("audit-detail")
+    assert lazy.private.post("/api/audit", delete="true", maxShare=100).status == 202
+    browser.wait_text("audit-words", "The last audit found nothing that is left to do. "
+                                     "2 objects that nobody owned are being deleted.", 60)
+    assert (browser.text("audit-scheduled"), browser.text("warnings")) == ("2", "")
+
+
+def test_a_dry_run_that_cannot_be_begun_says_why(lazy, browser):
+    browser.open(lazy).sign_in(lazy.token)
+    lazy.kill()
+    browser.click("audit-run")
+    browser.wait_text("audit-problem", "The service does not answer.")
+    assert browser.find("audit-run").is_enabled()
 
 
 # The list.
