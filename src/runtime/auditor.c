@@ -10,6 +10,8 @@
 
 /* Between two looks for an audit that somebody asked for elsewhere, or that lost its holder. */
 #define LOOK_MOST_MS 30000
+/* The same while a store has not said whose it is, as for a moment at each start. */
+#define LOOK_SOON_MS 1000
 
 struct auditor {
     struct auditor_options options;
@@ -192,17 +194,19 @@ static bool claim(struct auditor *auditor)
     return auditor->op.outcome == REPOSITORY_OK;
 }
 
-static void look(struct auditor *auditor)
+/* False: there is no telling yet what there is to do. */
+static bool look(struct auditor *auditor)
 {
     if (!stores_are_known(auditor) || !place_get(auditor))
-        return;
+        return false;
     if (schedule_is_due(auditor)) {
         scheduled_start(auditor);
         if (!place_get(auditor))
-            return;
+            return false;
     }
     if (auditor->place.state == AUDIT_RUNNING && !auditor->place.held && claim(auditor))
         audit_run(auditor);
+    return true;
 }
 
 static void *auditor_thread(void *argument)
@@ -212,9 +216,10 @@ static void *auditor_thread(void *argument)
         auditor->options.lease_ms < LOOK_MOST_MS ? auditor->options.lease_ms : LOOK_MOST_MS;
     if (auditor->options.every_ms && auditor->options.every_ms < pause)
         pause = auditor->options.every_ms;
+    bool looked;
     do
-        look(auditor);
-    while (rest(auditor, pause, true));
+        looked = look(auditor);
+    while (rest(auditor, looked || pause < LOOK_SOON_MS ? pause : LOOK_SOON_MS, true));
     return NULL;
 }
 
