@@ -4,7 +4,6 @@
 
 #include <errno.h>
 #include <inttypes.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -177,9 +176,7 @@ static int record_take(struct receipts_check *check, const struct receipt_record
     *(record->is_person ? &check->persons : &check->objects) += 1;
     if (record->finished_at > check->newest)
         check->newest = record->finished_at;
-    if (check->record)
-        check->record(check->owner, record);
-    return 0;
+    return check->record ? check->record(check->owner, record, error) : 0;
 }
 
 /* Is the seal the one that follows, and unchanged? */
@@ -331,19 +328,26 @@ int receipts_check_line(struct receipts_check *check, const char *bytes, size_t 
     return failed;
 }
 
-int receipts_check_file(struct receipts_check *check, const char *path, struct error *error)
+int receipts_check_stream(struct receipts_check *check, FILE *file, const char *path,
+                          struct error *error)
 {
     char line[RECEIPT_LINE_MAX];
-    FILE *file = fopen(path, "re");
-    if (!file)
-        return error_set_errno(error, ERROR_CONFIG, errno, "cannot read %s", path);
     int failed = 0;
     while (!failed && fgets(line, sizeof line, file))
         failed = receipts_check_line(check, line, strlen(line), error);
     if (!failed && ferror(file))
         failed = error_set_errno(error, ERROR_CONFIG, errno, "cannot read %s", path);
-    fclose(file);
     if (!failed && !check->ended)
         failed = error_set(error, ERROR_INVALID, "the export was cut: its end is missing");
+    return failed;
+}
+
+int receipts_check_file(struct receipts_check *check, const char *path, struct error *error)
+{
+    FILE *file = fopen(path, "re");
+    if (!file)
+        return error_set_errno(error, ERROR_CONFIG, errno, "cannot read %s", path);
+    int failed = receipts_check_stream(check, file, path, error);
+    fclose(file);
     return failed;
 }

@@ -9,10 +9,11 @@
 #include "repository/receipts.h"
 
 #include <jansson.h>
+#include <stdio.h>
 
 struct receipts_check {
-    /* What is called on the way; each may be NULL. */
-    void (*record)(void *owner, const struct receipt_record *record);
+    /* What is called on the way; each may be NULL. -1, with the error, ends the check. */
+    int (*record)(void *owner, const struct receipt_record *record, struct error *error);
     /* `newest` is the time of the latest record under the seal; 0: it has none, or is pruned.
      */
     void (*sealed)(void *owner, const struct receipt_seal *seal, int64_t newest);
@@ -47,6 +48,10 @@ int receipts_check_line(struct receipts_check *check, const char *bytes, size_t 
 
 /* Reads a whole file; the same. ERROR_CONFIG: it cannot be read. */
 int receipts_check_file(struct receipts_check *check, const char *path, struct error *error);
+
+/* The same of one that is open, from where it is to its end; `path` is for words. */
+int receipts_check_stream(struct receipts_check *check, FILE *file, const char *path,
+                          struct error *error);
 
 /* Writes a record or a seal, as a service sends it, as the line that is hashed; -1 if it is
  * none. */

@@ -4,80 +4,122 @@
 #include "base/log.h"
 #include "programs/receipts_check.h"
 
+#include <errno.h>
+#include <inttypes.h>
 #include <semaphore.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
-/* Who was erased, or whose image was. */
-struct erased {
-    bool is_person;
-    char user_id[UUID_TEXT_SIZE];
-    char key[RECEIPT_KEY_SIZE];
-};
+/* Changes that are waited for together: most of them share a transaction. */
+#define BATCH 256
+
+/* However much there is to do: each sign of life holds for so long, and comes every so often.
+ */
+#define SIGN_HOLDS_MS 120000
+#define SIGN_STEP_MS  1000
+
+/* What the supervisor shows meanwhile. */
+#define VERIFYING "verifying the export; receipts read"
+#define ERASING   "erasing again who was erased; receipts dealt with"
 
 struct restored {
+    const char *path; /* for words; the options' */
+    FILE *file;       /* read twice, and never held whole */
     char database_id[UUID_TEXT_SIZE];
-    struct erased *rows;
-    size_t count;
-    bool full; /* no memory for one */
+    int64_t records;
+
+    const struct notify *notify;
+    int64_t told_at; /* the last sign of life; 0: none yet */
 };
 
 /* What is done, one after the other, by threads that are there already. */
 struct work {
+    struct restored *restored;
     struct repository *repository;
     struct files *const *files; /* the first, then the older ones */
     size_t store_count;
     int64_t timeout_ms;
     sem_t done;
-    int64_t persons, images;
+    struct repository_op *batch;
+    size_t batched;
+    int64_t records, persons, images;
 };
 
-static void erased_note(void *owner, const struct receipt_record *record)
+/* Whoever started us would end us if this took longer than a start does. */
+static void alive_tell(struct restored *restored, const char *doing, int64_t number)
 {
-    struct restored *restored = owner;
-    if (!*record->user_id || restored->full)
-        return;
-    if ((restored->count & (restored->count - 1)) == 0) {
-        size_t capacity = restored->count ? 2 * restored->count : 1;
-        struct erased *rows = reallocarray(restored->rows, capacity, sizeof *rows);
-        restored->full = !rows;
-        if (!rows)
-            return;
-        restored->rows = rows;
-    }
-    struct erased *row = &restored->rows[restored->count++];
-    row->is_person = record->is_person;
-    memcpy(row->user_id, record->user_id, sizeof row->user_id);
-    memcpy(row->key, record->key, sizeof row->key);
+    char state[160];
+    restored->told_at = clock_boot_ms();
+    snprintf(state, sizeof state, "EXTEND_TIMEOUT_USEC=%" PRId64 "\nSTATUS=%s: %" PRId64,
+             (int64_t)SIGN_HOLDS_MS * 1000, doing, number);
+    notify_tell(restored->notify, state);
 }
 
-int restored_load(const char *export_path, struct restored **ret_restored, struct error *error)
+static bool alive_is_due(const struct restored *restored)
+{
+    return clock_boot_ms() - restored->told_at >= SIGN_STEP_MS;
+}
+
+static int record_count(void *owner, const struct receipt_record *record, struct error *error)
+{
+    struct restored *restored = owner;
+    (void)record;
+    (void)error;
+    restored->records++;
+    if (alive_is_due(restored))
+        alive_tell(restored, VERIFYING, restored->records);
+    return 0;
+}
+
+/* A pipe could not be read again. */
+static int export_open(struct restored *restored, struct error *error)
+{
+    struct stat about;
+    restored->file = fopen(restored->path, "re");
+    if (!restored->file || fstat(fileno(restored->file), &about) < 0)
+        return error_set_errno(error, ERROR_CONFIG, errno, "cannot read %s", restored->path);
+    return S_ISREG(about.st_mode)
+               ? 0
+               : error_set(error, ERROR_CONFIG, "%s is no file", restored->path);
+}
+
+static int export_verify(struct restored *restored, struct error *error)
 {
     struct receipts_check check;
-    struct restored *restored = calloc(1, sizeof *restored);
-    if (!restored || receipts_check_init(&check) < 0) {
-        free(restored);
+    if (receipts_check_init(&check) < 0)
         return error_set(error, ERROR_NO_MEMORY, "no memory for the receipts");
-    }
-    check.record = erased_note;
+    check.record = record_count;
     check.owner = restored;
-    int failed = receipts_check_file(&check, export_path, error);
+    alive_tell(restored, VERIFYING, 0);
+    int failed = receipts_check_stream(&check, restored->file, restored->path, error);
     memcpy(restored->database_id, check.database_id, sizeof restored->database_id);
     receipts_check_deinit(&check);
-    if (!failed && restored->full)
-        failed = error_set(error, ERROR_NO_MEMORY, "no memory for the receipts");
-    if (failed)
-        restored_free(restored);
-    else
-        *ret_restored = restored;
     return failed;
 }
 
-void restored_free(struct restored *restored)
+int restored_open(const char *export_path, const struct notify *notify,
+                  struct restored **ret_restored, struct error *error)
+{
+    struct restored *restored = calloc(1, sizeof *restored);
+    if (!restored)
+        return error_set(error, ERROR_NO_MEMORY, "no memory for the receipts");
+    restored->path = export_path;
+    restored->notify = notify;
+    int failed = export_open(restored, error) < 0 || export_verify(restored, error) < 0;
+    if (failed)
+        restored_close(restored);
+    else
+        *ret_restored = restored;
+    return failed ? -1 : 0;
+}
+
+void restored_close(struct restored *restored)
 {
     if (!restored)
         return;
-    free(restored->rows);
+    if (restored->file)
+        fclose(restored->file);
     free(restored);
 }
 
@@ -141,42 +183,80 @@ static int epoch_read(struct work *work, int64_t number, struct files_identity *
     return found;
 }
 
-/* An image goes if it is still the one that was erased; whoever has a newer one keeps it. */
-static int image_erase(struct work *work, const struct erased *row, struct error *error)
+/* All that were put together, and all of them at once. */
+static int batch_write(struct work *work, struct error *error)
 {
-    struct repository_op read = {.verb = USER_GET}, clear = {.verb = AVATAR_CLEAR};
-    memcpy(read.id, row->user_id, sizeof read.id);
+    int failed = 0;
+    for (size_t i = 0; i < work->batched; i++)
+        repository_submit_always(work->repository, &work->batch[i]);
+    for (size_t i = 0; i < work->batched; i++)
+        done_await(work);
+    for (size_t i = 0; i < work->batched; i++) {
+        struct repository_op *op = &work->batch[i];
+        if (op->outcome == REPOSITORY_FAILED && !failed)
+            failed = error_set(error, ERROR_UNAVAILABLE, "%s", op->error.text);
+        repository_op_deinit(op);
+    }
+    work->batched = 0;
+    return failed;
+}
+
+/*
+ * Is it still there? An image goes if it is the one that was erased; whoever has a newer one
+ * keeps it. A person that is marked is work on record already.
+ */
+static int record_is_back(struct work *work, const struct receipt_record *record,
+                          struct error *error)
+{
+    struct repository_op read = {.verb = USER_GET};
+    if (!*record->user_id)
+        return 0;
+    memcpy(read.id, record->user_id, sizeof read.id);
     repository_read(work->repository, &read);
-    bool has_it = read.outcome == REPOSITORY_OK && strcmp(read.user.avatar.key, row->key) == 0;
     if (read.outcome == REPOSITORY_FAILED)
         return error_set(error, ERROR_UNAVAILABLE, "%s", read.error.text);
-    if (!has_it)
-        return 0;
-    memcpy(clear.id, row->user_id, sizeof clear.id);
-    work->images++;
-    return row_write(work, &clear, error);
+    return read.outcome == REPOSITORY_OK &&
+           (record->is_person || strcmp(read.user.avatar.key, record->key) == 0);
 }
 
-static int person_erase(struct work *work, const struct erased *row, struct error *error)
+static int record_erase(void *owner, const struct receipt_record *record, struct error *error)
 {
-    struct repository_op read = {.verb = USER_GET}, mark = {.verb = USER_MARK};
-    memcpy(read.id, row->user_id, sizeof read.id);
-    memcpy(mark.id, row->user_id, sizeof mark.id);
-    repository_read(work->repository, &read);
-    work->persons += read.outcome == REPOSITORY_OK;
-    return row_write(work, &mark, error);
+    struct work *work = owner;
+    work->records++;
+    if (alive_is_due(work->restored))
+        alive_tell(work->restored, ERASING, work->records);
+    int is_back = record_is_back(work, record, error);
+    if (is_back <= 0)
+        return is_back;
+    *(record->is_person ? &work->persons : &work->images) += 1;
+    struct repository_op *op = &work->batch[work->batched++];
+    *op = (struct repository_op){.verb = record->is_person ? USER_MARK : AVATAR_CLEAR,
+                                 .done = row_done,
+                                 .owner = &work->done};
+    memcpy(op->id, record->user_id, sizeof op->id);
+    return work->batched == BATCH ? batch_write(work, error) : 0;
 }
 
-static int all_erase(struct work *work, const struct restored *restored, struct error *error)
+/* The export was verified, and is again: nobody may have changed it meanwhile. */
+static int all_erase(struct work *work, struct error *error)
 {
-    for (size_t i = 0; i < restored->count; i++) {
-        const struct erased *row = &restored->rows[i];
-        int failed =
-            row->is_person ? person_erase(work, row, error) : image_erase(work, row, error);
-        if (failed)
-            return -1;
+    struct restored *restored = work->restored;
+    struct receipts_check check;
+    work->batch = calloc(BATCH, sizeof *work->batch);
+    if (!work->batch || receipts_check_init(&check) < 0) {
+        free(work->batch);
+        return error_set(error, ERROR_NO_MEMORY, "no memory for the receipts");
     }
-    return 0;
+    check.record = record_erase;
+    check.owner = work;
+    rewind(restored->file);
+    alive_tell(restored, ERASING, 0);
+    int failed = receipts_check_stream(&check, restored->file, restored->path, error) < 0 ||
+                 batch_write(work, error) < 0;
+    alive_tell(restored, ERASING, work->records);
+    receipts_check_deinit(&check);
+    free(work->batch);
+    return failed ? -1 : 0;
 }
 
 /*
@@ -207,6 +287,8 @@ static int epochs_take(struct work *work, int64_t known, int found,
         if (row_write(work, &take, error) < 0)
             return -1;
         known++;
+        if (alive_is_due(work->restored))
+            alive_tell(work->restored, ERASING, work->records);
         found = epoch_read(work, known + 1, ahead, error);
     }
     if (found < 0)
@@ -228,24 +310,23 @@ static int epoch_find(struct work *work, const struct repository_op *meet, int64
     return found < 0 || split ? found : epoch_read(work, *ret_known + 1, ret_ahead, error);
 }
 
-/*
- * Who is in the export is erased whatever the store has: a backup of a running service is of
- * the epoch that went on. Erases first: cut off in between, the store that saw more still
- * refuses the database at the next start.
- */
-static int work_run(struct work *work, const struct restored *restored, struct error *error)
+/* That it is under way, or is not any more, goes on record. */
+static int mark_write(struct work *work, enum repository_verb verb, struct error *error)
+{
+    struct repository_op op = {.verb = verb};
+    return row_write(work, &op, error);
+}
+
+/* Who was erased is, and the store's epochs are the database's; audited unless all was well. */
+static int database_mend(struct work *work, const struct repository_op *meet,
+                         struct error *error)
 {
     struct files_identity ahead;
-    struct repository_op meet = {.verb = EPOCH_MEET, .since = -1};
     int64_t known;
-    if (row_write(work, &meet, error) < 0)
+    int found = epoch_find(work, meet, &known, &ahead, error);
+    if (found < 0 || all_erase(work, error) < 0)
         return -1;
-    if (strcmp(restored->database_id, repository_database_id(work->repository)) != 0)
-        return error_set(error, ERROR_CONFIG, "--restored: the export is of another database");
-    int found = epoch_find(work, &meet, &known, &ahead, error);
-    if (found < 0 || all_erase(work, restored, error) < 0)
-        return -1;
-    if (!found && !work->persons && !work->images) {
+    if (!found && !work->persons && !work->images && !meet->more) {
         log_info("--restored has nothing to do: nobody in the export is left, and the file "
                  "store never saw the database further");
         return 0;
@@ -253,16 +334,53 @@ static int work_run(struct work *work, const struct restored *restored, struct e
     return audit_begin(work, error) < 0 ? -1 : epochs_take(work, known, found, &ahead, error);
 }
 
-int restored_run(const struct restored *restored, struct repository *repository,
+/*
+ * Who is in the export is erased whatever the store has: a backup of a running service is of
+ * the epoch that went on. That it was begun is on record from before the first change until
+ * after the last: cut off in between, the next start is refused, whether the store answers and
+ * saw more or not, and the word is repeated.
+ */
+static int work_run(struct work *work, struct error *error)
+{
+    struct repository_op meet = {.verb = EPOCH_MEET, .since = -1};
+    if (row_write(work, &meet, error) < 0)
+        return -1;
+    if (strcmp(work->restored->database_id, repository_database_id(work->repository)) != 0)
+        return error_set(error, ERROR_CONFIG, "--restored: the export is of another database");
+    return mark_write(work, RESTORE_BEGIN, error) < 0 ||
+                   database_mend(work, &meet, error) < 0 ||
+                   mark_write(work, RESTORE_END, error) < 0
+               ? -1
+               : 0;
+}
+
+int restored_run(struct restored *restored, struct repository *repository,
                  struct files *const *files, size_t store_count, int64_t timeout_ms,
                  struct error *error)
 {
-    struct work work = {.repository = repository,
+    struct work work = {.restored = restored,
+                        .repository = repository,
                         .files = files,
                         .store_count = store_count,
                         .timeout_ms = timeout_ms};
     sem_init(&work.done, 0, 0);
-    int failed = work_run(&work, restored, error);
+    int failed = work_run(&work, error);
     sem_destroy(&work.done);
-    return failed < 0 ? -1 : 0;
+    notify_tell(restored->notify, "STATUS=");
+    return failed;
+}
+
+int restored_check(struct repository *repository, struct error *error)
+{
+    struct work work = {.repository = repository};
+    struct repository_op meet = {.verb = EPOCH_MEET, .since = -1};
+    sem_init(&work.done, 0, 0);
+    int failed = row_write(&work, &meet, error);
+    sem_destroy(&work.done);
+    if (failed || !meet.more)
+        return failed;
+    return error_set(error, ERROR_CONFIG,
+                     "this database was restored from a backup, and what --restored began was "
+                     "cut off: start with --restored EXPORT again, so that who was erased "
+                     "since is erased again");
 }

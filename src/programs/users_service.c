@@ -294,7 +294,7 @@ static int auditor_start(struct program *program, struct error *error)
 static int restored_read(struct program *program, struct error *error)
 {
     const char *path = program->options.restored;
-    return path && restored_load(path, &program->restored, error) < 0
+    return path && restored_open(path, &program->notify, &program->restored, error) < 0
                ? error_wrap(error, "--restored")
                : 0;
 }
@@ -302,10 +302,13 @@ static int restored_read(struct program *program, struct error *error)
 /* Before the engine: it must not finish anything for a database that the store disowns. */
 static int restored_erase(struct program *program, struct error *error)
 {
-    return program->restored
-               ? restored_run(program->restored, program->repository, program->files,
-                              program->store_count, program->options.files_timeout, error)
-               : 0;
+    if (!program->restored)
+        return restored_check(program->repository, error);
+    if (restored_run(program->restored, program->repository, program->files,
+                     program->store_count, program->options.files_timeout, error) < 0)
+        return -1;
+    notify_extend(&program->notify, START_REST_MS);
+    return 0;
 }
 
 static int program_start(struct program *program, struct error *error)
@@ -357,7 +360,7 @@ static void program_stop(struct program *program)
     for (size_t i = 0; i < program->store_count; i++)
         files_close(program->files[i]);
     repository_close(program->repository);
-    restored_free(program->restored);
+    restored_close(program->restored);
     listener_close(program->public_socket);
     listener_close(program->private_socket);
     admission_close(program->private_admission);

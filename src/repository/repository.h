@@ -233,8 +233,10 @@ enum repository_verb {
                          chain goes on. out: matched */
     EPOCH_MEET,       /* in: since: -1, or the epoch to raise, with its successor's nonce in id:
                          done if it is the last one. out: matched: the last epoch, 0 for none;
-                         store_id: its nonce */
+                         store_id: its nonce; more: a RESTORE_BEGIN has had no RESTORE_END */
     EPOCH_TAKE,       /* in: since, id: takes an epoch and its nonce for the last one. OK */
+    RESTORE_BEGIN,    /* from here on the database is half restored … OK */
+    RESTORE_END,      /* … to here. OK */
     DATABASE_COPY, /* a copy of all of it, made in slices between other operations. OK: file, an
                       open descriptor that is the caller's, of a file that has no name, and
                       matched: its size; BUSY: one is under way; NOT_FOUND: such a database

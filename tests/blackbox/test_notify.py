@@ -7,6 +7,7 @@ import pytest
 from support import kernel, programs
 from support.job_cases import environment, job, server, token_file  # noqa: F401
 from support.supervisor import Held, Supervisor, threads
+from test_restored import erased, restore  # noqa: F401
 
 # So that signs of life come every half second.
 WATCHDOG_S = 2
@@ -60,6 +61,23 @@ def test_a_service_that_does_not_start_is_never_ready(service, supervisor):
     assert one.run().returncode == 78
     assert supervisor.hears() == "EXTEND_TIMEOUT_USEC=120000000"
     assert supervisor.hears_nothing(0.1)
+
+
+@pytest.mark.sqlite
+def test_erasing_again_after_a_restore_may_take_as_long_as_it_does(erased, supervisor):  # noqa: F811
+    """Each sign gives the start two minutes more, and says how far it is."""
+    restore(erased, erased.backup)
+    erased.environment = supervisor.environment
+    erased.start(restored=erased.export)
+    heard = supervisor.hears_until("READY=1")
+    records = len(erased.export.read_text().splitlines()) - 2
+    records -= erased.export.read_text().count('{"seal":')
+    sign = "EXTEND_TIMEOUT_USEC=120000000\nSTATUS="
+    assert sign + "verifying the export; receipts read: 0" in heard
+    reading = heard.index(sign + "erasing again who was erased; receipts dealt with: 0")
+    done = heard.index(sign + f"erasing again who was erased; receipts dealt with: {records}")
+    assert 0 < reading < done
+    assert heard[done + 1:] == ["STATUS=", "EXTEND_TIMEOUT_USEC=90000000", "READY=1"]
 
 
 @pytest.mark.parametrize("supervisor", ["path"], indirect=True)

@@ -53,12 +53,29 @@ static void epoch__is_taken_over_with_its_nonce(void **state)
     assert_int_equal(epoch(EPOCH_MEET, -1, ONE)->matched, 2);
 }
 
+static void restore__is_remembered_until_it_is_ended(void **state)
+{
+    (void)state;
+    assert_false(epoch(EPOCH_MEET, -1, ONE)->more);
+    for (int again = 0; again < 2; again++) {
+        assert_int_equal(op_apply(op_new(RESTORE_BEGIN)), REPOSITORY_OK);
+        driver_close();
+        driver_open();
+        assert_true(epoch(EPOCH_MEET, -1, ONE)->more);
+    }
+    for (int again = 0; again < 2; again++) {
+        assert_int_equal(op_apply(op_new(RESTORE_END)), REPOSITORY_OK);
+        assert_false(epoch(EPOCH_MEET, -1, ONE)->more);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         CONTRACT(epoch__begins_with_none_and_is_remembered),
         CONTRACT(epoch__is_raised_only_by_who_knows_the_last_one),
         CONTRACT(epoch__is_taken_over_with_its_nonce),
+        CONTRACT(restore__is_remembered_until_it_is_ended),
     };
     return cmocka_run_group_tests_name("repository: epochs", tests, NULL, NULL);
 }

@@ -189,6 +189,12 @@ def psql(address, statement):
                           check=True, stdout=subprocess.PIPE, text=True).stdout.strip()
 
 
+def run_program(name, *arguments):
+    """Runs a program of this version to its end; code and output."""
+    return subprocess.run([str(PROGRAMS / name), *map(str, arguments)], check=False,
+                          stdin=subprocess.DEVNULL, capture_output=True, text=True)
+
+
 NUMBERS = itertools.count(1)
 
 

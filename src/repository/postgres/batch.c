@@ -35,6 +35,8 @@ static int (*const large[])(struct session *session, struct repository_op *op, i
     [RECEIPTS_PRUNE] = postgres_receipts_prune,
     [EPOCH_MEET] = postgres_epoch_meet,
     [EPOCH_TAKE] = postgres_epoch_take,
+    [RESTORE_BEGIN] = postgres_restore_begin,
+    [RESTORE_END] = postgres_restore_end,
     [STORE_ADOPT] = postgres_store_adopt,
     [AUDIT_START] = postgres_audit_start,
     [AUDIT_CLAIM] = postgres_audit_claim,

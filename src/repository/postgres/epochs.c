@@ -15,6 +15,27 @@ static int epoch_write(struct session *session, enum statement statement,
     return pq_change(&query) < 0 ? -1 : 0;
 }
 
+/* Whether one was begun and not ended. */
+static int restore_read(struct session *session, struct repository_op *op)
+{
+    struct query query;
+    pq_begin(&query, session, STATEMENT_RESTORE_IS);
+    if (pq_run(&query) < 0)
+        return -1;
+    op->more = pq_step(&query);
+    pq_end(&query);
+    return 0;
+}
+
+static int restore_write(struct session *session, enum statement statement,
+                         struct repository_op *op)
+{
+    struct query query;
+    pq_begin(&query, session, statement);
+    op->outcome = REPOSITORY_OK;
+    return pq_change(&query) < 0 ? -1 : 0;
+}
+
 int postgres_epoch_meet(struct session *session, struct repository_op *op, int64_t now)
 {
     struct query query;
@@ -30,11 +51,23 @@ int postgres_epoch_meet(struct session *session, struct repository_op *op, int64
     }
     pq_end(&query);
     op->outcome = REPOSITORY_OK;
-    return 0;
+    return restore_read(session, op);
 }
 
 int postgres_epoch_take(struct session *session, struct repository_op *op, int64_t now)
 {
     op->outcome = REPOSITORY_OK;
     return epoch_write(session, STATEMENT_EPOCH_TAKE, op, now);
+}
+
+int postgres_restore_begin(struct session *session, struct repository_op *op, int64_t now)
+{
+    (void)now;
+    return restore_write(session, STATEMENT_RESTORE_BEGIN, op);
+}
+
+int postgres_restore_end(struct session *session, struct repository_op *op, int64_t now)
+{
+    (void)now;
+    return restore_write(session, STATEMENT_RESTORE_END, op);
 }

@@ -88,6 +88,8 @@ int postgres_store_adopt(struct session *session, struct repository_op *op, int6
 /* epochs.c */
 int postgres_epoch_meet(struct session *session, struct repository_op *op, int64_t now);
 int postgres_epoch_take(struct session *session, struct repository_op *op, int64_t now);
+int postgres_restore_begin(struct session *session, struct repository_op *op, int64_t now);
+int postgres_restore_end(struct session *session, struct repository_op *op, int64_t now);
 
 /* seals.c */
 int postgres_receipts_seal(struct session *session, struct repository_op *op, int64_t now);

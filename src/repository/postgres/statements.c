@@ -416,6 +416,10 @@ static const char *const texts[STATEMENT_COUNT] = {
         "VALUES ($1::bigint, $2, $3::bigint) ON CONFLICT (number) DO UPDATE "
         "SET nonce = excluded.nonce, raised_at = excluded.raised_at",
     [STATEMENT_EPOCH_LAST] = "SELECT number, nonce FROM epochs ORDER BY number DESC LIMIT 1",
+    [STATEMENT_RESTORE_BEGIN] = "INSERT INTO about (name, value) VALUES ('restoring', 'yes') "
+                                "ON CONFLICT (name) DO NOTHING",
+    [STATEMENT_RESTORE_END] = "DELETE FROM about WHERE name = 'restoring'",
+    [STATEMENT_RESTORE_IS] = "SELECT 1 FROM about WHERE name = 'restoring'",
     [STATEMENT_RECEIPTS_PRUNE] =
         "DELETE FROM receipts WHERE id > $1::bigint AND id <= $2::bigint",
     [STATEMENT_USER_RECEIPTS_PRUNE] =

@@ -57,6 +57,8 @@ int sqlite_backlog_get(struct connection *connection, struct repository_op *op);
 /* epochs.c */
 int sqlite_epoch_meet(struct connection *connection, struct repository_op *op, int64_t now);
 int sqlite_epoch_take(struct connection *connection, struct repository_op *op, int64_t now);
+int sqlite_restore_begin(struct connection *connection, struct repository_op *op, int64_t now);
+int sqlite_restore_end(struct connection *connection, struct repository_op *op, int64_t now);
 
 /* seals.c */
 int sqlite_receipts_seal(struct connection *connection, struct repository_op *op, int64_t now);

@@ -83,6 +83,10 @@ static int write_carry_out(struct connection *connection, struct repository_op *
         return sqlite_epoch_meet(connection, op, now);
     case EPOCH_TAKE:
         return sqlite_epoch_take(connection, op, now);
+    case RESTORE_BEGIN:
+        return sqlite_restore_begin(connection, op, now);
+    case RESTORE_END:
+        return sqlite_restore_end(connection, op, now);
     case STORE_ADOPT:
         return sqlite_store_adopt(connection, op, now);
     case AUDIT_START:
