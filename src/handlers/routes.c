@@ -4,6 +4,7 @@
 #include "handlers/backup.h"
 #include "handlers/copy.h"
 #include "handlers/deletions.h"
+#include "handlers/epochs.h"
 #include "handlers/erasures.h"
 #include "handlers/fallback.h"
 #include "handlers/health.h"
@@ -57,6 +58,7 @@ size_t routes_private(const struct service *service, struct route routes[static 
         {"DELETE", "/api/audit", audit_delete},
         {"GET", "/api/audit/findings", audit_findings_get},
         {"GET", "/api/backup", backup_get},
+        {"POST", "/api/epochs", epochs_post},
         {"GET", "/api/files/copy", copy_get},
         {"POST", "/api/files/copy", copy_post},
         {"GET", "/api/status", status_get},

@@ -35,8 +35,14 @@ static const struct option_table table = {
     .count = sizeof options / sizeof *options,
 };
 
+/* Before the file has its name: whoever finds a backup finds one that is known as old. */
+static void epoch_raise(struct private_client *client, struct error *ret_error)
+{
+    json_decref(private_client_call(client, "POST", "/api/epochs", ret_error));
+}
+
 static int backup_fetch(struct private_client *client, const char *to, long *ret_bytes,
-                        struct error *error)
+                        struct error *ret_raising, struct error *error)
 {
     struct whole_file file;
     if (whole_file_open(&file, to, error) < 0)
@@ -47,23 +53,29 @@ static int backup_fetch(struct private_client *client, const char *to, long *ret
         return -1;
     }
     *ret_bytes = ftell(file.out);
+    epoch_raise(client, ret_raising);
     return whole_file_keep(&file, error);
 }
 
 static int backup_run(const struct settings *settings, struct error *error)
 {
     struct private_client *client = NULL;
+    struct error raising = {0};
     long bytes = 0;
     if (!settings->to)
         return error_set(error, ERROR_USAGE, "--to is required");
     int failed = private_client_open(&settings->service, &client, error) < 0 ||
-                 backup_fetch(client, settings->to, &bytes, error) < 0;
+                 backup_fetch(client, settings->to, &bytes, &raising, error) < 0;
     private_client_close(client);
-    if (!failed)
-        printf("%ld bytes; start the service once more, and what is erased from then on cannot "
-               "come back with it unnoticed\n",
-               bytes);
-    return failed ? -1 : 0;
+    if (failed)
+        return -1;
+    printf("%ld bytes; what is erased from now on cannot come back with it unnoticed\n", bytes);
+    if (raising.class != ERROR_NONE)
+        fprintf(stderr,
+                "%s: but the epoch could not be raised (%s): that is so only once the file "
+                "store has answered again, or the service was started once more\n",
+                table.program, raising.text);
+    return 0;
 }
 
 const struct option_table *backup_command_table(void)

@@ -91,6 +91,8 @@ static void identity_end(struct runtime *runtime, size_t store)
     engine_identified(runtime->engine, clock_boot_ms(), store, check->verdict,
                       check->verdict == IDENTITY_GOOD ? check->store_id : NULL);
     identity_publish(runtime, store);
+    if (store == 0 && check->verdict == IDENTITY_GOOD)
+        epoch_watch_again(runtime);
     if (runtime->first_waits && others_are_checked(runtime)) {
         runtime->first_waits = false;
         identity_watch_begin(runtime, 0);

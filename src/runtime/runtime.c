@@ -126,6 +126,12 @@ static bool message_handle(struct runtime *runtime, struct message *message)
     case MESSAGE_SWEPT:
         engine_swept(engine, now, &CONTAINER_OF(message, struct sweep_run, message)->sweep);
         break;
+    case MESSAGE_EPOCH:
+        epoch_watch_ask(runtime, CONTAINER_OF(message, struct epoch_raise, message));
+        break;
+    case MESSAGE_EPOCH_STEP:
+        epoch_watch_next(runtime, now);
+        break;
     case MESSAGE_QUIESCE:
         engine_stopped(engine, now);
         break;
@@ -154,7 +160,7 @@ bool runtime_turn(struct runtime *runtime, bool waits)
     engine_ticked(runtime->engine, clock_boot_ms());
     commands_carry(runtime);
     atomic_store(&runtime->alive_at, clock_boot_ms());
-    return !runtime->stopping || !engine_is_idle(runtime->engine);
+    return !runtime->stopping || runtime->raising || !engine_is_idle(runtime->engine);
 }
 
 static void *engine_thread(void *argument)
@@ -297,6 +303,12 @@ bool runtime_run_sweep(struct runtime *runtime, struct sweep_run *run)
 {
     run->message.kind = MESSAGE_SWEPT;
     return mailbox_post(&runtime->mailbox, &run->message);
+}
+
+bool runtime_raise_epoch(struct runtime *runtime, struct epoch_raise *raise)
+{
+    raise->message.kind = MESSAGE_EPOCH;
+    return mailbox_post(&runtime->mailbox, &raise->message);
 }
 
 void runtime_wake(struct runtime *runtime)

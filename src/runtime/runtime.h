@@ -86,6 +86,24 @@ struct sweep_run {
 
 bool runtime_run_sweep(struct runtime *runtime, struct sweep_run *run);
 
+/*
+ * Raises the epoch, in the database and then in the store, as a start does: a copy of the
+ * database that was made before is known as old from then on. Embedded in the caller's state;
+ * must live until `ended`.
+ */
+struct epoch_raise {
+    int64_t number;     /* the one that holds now; 0: the store does not know of it … */
+    struct error error; /* … because of this. It is told once it answers, or by the next start,
+                           but for ERROR_CONFIG: another database has gone on from here */
+    void (*ended)(struct epoch_raise *raise); /* the engine's thread */
+    void *owner;                              /* the caller's */
+    struct epoch_raise *next;
+    struct message message;
+};
+
+/* False: no room. */
+bool runtime_raise_epoch(struct runtime *runtime, struct epoch_raise *raise);
+
 /* Something may be due: the engine looks, if its timer is on, and others are told. */
 void runtime_wake(struct runtime *runtime);
 

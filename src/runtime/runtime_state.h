@@ -19,6 +19,8 @@ enum message_kind {
     MESSAGE_HANDED,
     MESSAGE_STOPS_WAITING,
     MESSAGE_SWEPT,
+    MESSAGE_EPOCH,
+    MESSAGE_EPOCH_STEP,
     MESSAGE_QUIESCE,
     MESSAGE_END,
 };
@@ -38,6 +40,12 @@ struct runtime {
     struct message quiesce, end;
     struct identity_check checks[ENGINE_STORES_MAX];
     bool first_waits; /* the first store's look, for those of the others at start */
+
+    struct identity_check raise;       /* raises the epoch */
+    struct epoch_raise *raise_answers; /* for whom */
+    struct epoch_raise *raise_asked;   /* who has asked since it began */
+    bool raising;                      /* it is under way */
+    bool raise_is_due;                 /* the last one did not get to its end */
 
     pthread_mutex_t lock; /* of what follows */
     pthread_cond_t identified;
@@ -77,5 +85,11 @@ void runtime_account_alarm(const struct engine_command *command);
  * `message` belongs to. */
 void identity_watch_begin(struct runtime *runtime, size_t store);
 void identity_watch_next(struct runtime *runtime, const struct message *message, int64_t now);
+
+/* epoch_watch.c: raises the epoch for somebody; goes on with that; and, now that the store has
+ * answered, does what it could not do before. */
+void epoch_watch_ask(struct runtime *runtime, struct epoch_raise *raise);
+void epoch_watch_next(struct runtime *runtime, int64_t now);
+void epoch_watch_again(struct runtime *runtime);
 
 #endif

@@ -99,8 +99,8 @@ def test_the_drill_whoever_was_erased_since_does_not_come_back_with_it(service, 
     gone, kept = (one.create_with_avatar()["id"] for _ in range(2))
     backup = tmp_path / "kept" / "backup.db"
     backup.parent.mkdir()
-    assert run(backup, one).returncode == 0
-    one.restart().wait_until_ready()
+    done = run(backup, one)
+    assert done.returncode == 0 and "cannot come back with it" in done.stdout, done
     assert one.delete(gone).status == 200
     export = receipts.export(one, tmp_path / "receipts")
     one.stop()
@@ -157,3 +157,73 @@ def test_what_a_crash_left_of_a_copy_is_gone_after_the_start(service):
     left.write_bytes(b"half")
     one.start().wait_until_ready()
     assert not left.exists()
+
+
+def epochs(one):
+    """What the database and the store know: the numbers of both."""
+    told = {int(path.name.rsplit("-", 1)[1])
+            for path in one.files.glob(".fallback-store-epoch-*")}
+    return {int(number) for (number,) in one.rows("SELECT number FROM epochs")}, told
+
+
+def test_a_backup_by_other_means_is_said_to_have_been_made(service):
+    one = service().wait_until_ready()
+    for number in (2, 3):
+        answer = one.private.post("/api/epochs")
+        assert (answer.status, answer.data) == (200, {"epoch": number})
+        known = set(range(1, number + 1))
+        assert epochs(one) == (known, known)
+    assert one.private.post("/api/epochs", number="4").status == 400
+    one.restart().wait_until_ready()
+
+
+def test_who_asks_while_it_is_raised_is_answered_by_the_next(service):
+    """A copy that was made meanwhile may have the number that is under way."""
+    one = service().wait_until_ready()
+    answers, together = [], threading.Barrier(8)
+
+    def ask():
+        with contextlib.closing(one.private_client()) as client:
+            together.wait()
+            answers.append(client.post("/api/epochs"))
+
+    threads = [threading.Thread(target=ask) for _ in range(8)]
+    for each in threads:
+        each.start()
+    for each in threads:
+        each.join()
+    assert {answer.status for answer in answers} == {200}
+    last = max(answer.data["epoch"] for answer in answers)
+    assert epochs(one) == (set(range(1, last + 1)), set(range(1, last + 1)))
+
+
+@pytest.mark.sqlite
+def test_a_store_that_is_away_is_told_of_a_backup_when_it_answers_again(service, s3d, tmp_path):
+    one = service(files=s3d.url(), environment=s3d.environment).wait_until_ready()
+    s3d.fault("refuse,status=503,code=SlowDown")
+    assert one.private.post("/api/epochs").status == 503
+    done = run(tmp_path / "backup", one)
+    assert done.returncode == 0 and "epoch could not be raised" in done.stderr, done
+    assert read(tmp_path / "backup", "SELECT max(number) FROM epochs") == [(1,)]
+    s3d.clear()
+    # Whoever is erased now has made the service look whose store it is.
+    one.delete(one.create_with_avatar()["id"])
+    one.wait_for(lambda: one.rows("SELECT max(number) FROM epochs") == [(2,)], 90,
+                 "the epoch to be raised")
+    one.stop()
+    for path in one.folder.glob(one.database.name + "*"):
+        path.unlink()
+    one.database.write_bytes((tmp_path / "backup").read_bytes())
+    assert "--restored" in refusal(one)
+
+
+@pytest.mark.sqlite
+def test_a_copy_that_goes_on_elsewhere_is_met_at_the_next_backup(service, tmp_path):
+    one = service().wait_until_ready()
+    copy = tmp_path / "copy.db"
+    copy.write_bytes(one.private.get("/api/backup").body)
+    other = service(start=False, files=f"file://{one.files}", database=f"sqlite:{copy}",
+                    token_file=one.token_file)
+    other.start().wait_until_ready()
+    answer = one.private.post("/api/epochs")
+    assert answer.status == 409 and "a copy of another" in answer.json["message"]

@@ -11,7 +11,7 @@ DOCUMENT = "docs/operating.md"
 
 
 def test_it_is_tried_started_asked_and_retried(terminals):
-    live, job, well, retry, backup = blocks(DOCUMENT)
+    live, job, well, retry, backup, dumped = blocks(DOCUMENT)
     service = terminals.start(live, health=terminals.health(8081))
     beside = terminals.start(job)
     programs.wait_for(lambda: beside.log.stat().st_size, timeout=60, what="the job to say something")
@@ -22,6 +22,7 @@ def test_it_is_tried_started_asked_and_retried(terminals):
     assert json.loads(terminals.run(retry))["data"]["matched"] == 0
     assert "bytes" in terminals.run(backup)
     assert (terminals.folder / "backup.db").stat().st_mode & 0o777 == 0o600
+    assert json.loads(terminals.run(dumped))["data"]["epoch"] > 1
     assert terminals.interrupt(beside)[0] == 0
     code, shown = terminals.interrupt(service)
     assert code == 0, shown
