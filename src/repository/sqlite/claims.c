@@ -1,7 +1,12 @@
 #include "repository/sqlite/operations.h"
 
+#include "base/clock.h"
+
 #include <stdlib.h>
 #include <string.h>
+
+/* What came due behind a claim's place waits for no longer than this. */
+#define CLAIM_ANEW_MS 5000
 
 static enum deletion_reason reason_parse(const char *name)
 {
@@ -30,8 +35,8 @@ int sqlite_deletion_read(struct query *query, struct deletion *row)
     return row->key ? 0 : -1;
 }
 
-/* Takes the claimed rows out of `query`; those that a live user points at go to the end. */
-static int rows_take(struct query *query, struct claim *claim, struct deletions *live)
+/* Reads the rows that `query` finds; those that a live user points at go to `live`. */
+static int rows_find(struct query *query, struct claim *claim, struct deletions *live)
 {
     int found;
     while ((found = query_step(query)) > 0) {
@@ -49,6 +54,23 @@ static int rows_take(struct query *query, struct claim *claim, struct deletions 
     return found;
 }
 
+/*
+ * What was found is taken row by row, not by an UPDATE that returns it: that costs SQLite two
+ * tables of its own, and twice the time.
+ */
+static int rows_take(struct connection *connection, struct deletions *rows, int64_t until)
+{
+    for (size_t i = 0; i < rows->count; i++) {
+        struct query query = query_begin(connection, STATEMENT_CLAIM_TAKE);
+        query_text(&query, rows->rows[i].key);
+        query_number(&query, until);
+        if (query_change(connection, &query) < 0)
+            return -1;
+        rows->rows[i].claim++;
+    }
+    return 0;
+}
+
 static int live_block(struct connection *connection, const struct deletions *live, int64_t now)
 {
     for (size_t i = 0; i < live->count; i++) {
@@ -64,23 +86,52 @@ static int live_block(struct connection *connection, const struct deletions *liv
 static void claim_bind(struct query *query, const struct claim *claim, int64_t now)
 {
     query_number(query, now);
-    query_number(query, claim->lease_ms);
     /* Nothing is touched in a time to come: there the clock was set back (P4). */
     bool passed = claim->untouched_since && claim->untouched_since < now;
     query_number(query, passed ? claim->untouched_since : now);
 }
 
-static int claim_due(struct connection *connection, struct claim *claim, int64_t now,
-                     struct deletions *live)
+static int due_find(struct connection *connection, struct claim *claim, int64_t now,
+                    struct deletions *live)
 {
     struct query query = query_begin(connection, STATEMENT_CLAIM_DUE);
     claim_bind(&query, claim, now);
     query_number(&query, claim->horizon_ms);
     query_number(&query, (int64_t)claim->limit);
-    int result = rows_take(&query, claim, live);
+    query_number(&query, connection->claim_from);
+    int result = rows_find(&query, claim, live);
     query_end(&query);
+    return result;
+}
+
+static void claim_begin_anew(struct connection *connection, int64_t boot)
+{
+    connection->claim_from = 0;
+    connection->claim_anew_at = boot + CLAIM_ANEW_MS;
+}
+
+/*
+ * Goes on where the claim before ended: what is under way lies behind that. What has come due
+ * there is found by beginning anew, every few seconds and wherever too little is left ahead.
+ */
+static int claim_due(struct connection *connection, struct claim *claim, int64_t now,
+                     struct deletions *live)
+{
+    int64_t boot = clock_boot_ms();
+    if (boot >= connection->claim_anew_at)
+        claim_begin_anew(connection, boot);
+    int result = due_find(connection, claim, now, live);
+    if (result == 0 && connection->claim_from &&
+        claim->claimed.count + live->count < claim->limit) {
+        claim_begin_anew(connection, boot);
+        deletions_deinit(&claim->claimed);
+        deletions_deinit(live);
+        result = due_find(connection, claim, now, live);
+    }
     if (result < 0)
         return -1;
+    if (claim->claimed.count)
+        connection->claim_from = claim->claimed.rows[claim->claimed.count - 1].due_at;
 
     struct query next = query_begin(connection, STATEMENT_NEXT_DUE);
     query_number(&next, now);
@@ -98,7 +149,7 @@ static int claim_keys(struct connection *connection, struct claim *claim, int64_
         struct query query = query_begin(connection, STATEMENT_CLAIM_KEY);
         claim_bind(&query, claim, now);
         query_text(&query, claim->keys[i]);
-        int result = rows_take(&query, claim, live);
+        int result = rows_find(&query, claim, live);
         query_end(&query);
         if (result < 0)
             return -1;
@@ -114,7 +165,7 @@ static int claim_sweep(struct connection *connection, struct claim *claim, int64
     query_text(&query, claim->after_key);
     query_number(&query, (int64_t)claim->limit);
     query_number(&query, claim->created_until ? claim->created_until : now);
-    int result = rows_take(&query, claim, live);
+    int result = rows_find(&query, claim, live);
     query_end(&query);
     return result;
 }
@@ -145,7 +196,7 @@ static int claim_probes(struct connection *connection, struct claim *claim, int6
         claim_bind(&probe, claim, now);
         query_text(&probe, store_id);
         query_text(&probe, error_class);
-        int result = rows_take(&probe, claim, live);
+        int result = rows_find(&probe, claim, live);
         query_end(&probe);
         if (result < 0)
             return -1;
@@ -172,8 +223,11 @@ int sqlite_deletions_claim(struct connection *connection, struct repository_op *
         result = claim_probes(connection, claim, now, &live);
         break;
     }
-    if (result == 0)
-        result = live_block(connection, &live, now);
+    int64_t until = now + claim->lease_ms;
+    if (result == 0 &&
+        (rows_take(connection, &claim->claimed, until) < 0 ||
+         rows_take(connection, &live, until) < 0 || live_block(connection, &live, now) < 0))
+        result = -1;
     claim->live_users = live.count;
     deletions_deinit(&live);
     claim->now = now;

@@ -18,6 +18,8 @@
 struct connection {
     sqlite3 *handle;
     sqlite3_stmt *prepared[STATEMENT_COUNT];
+    /* Of the writer: where the next claim goes on, and when one begins anew (boot-time ms). */
+    int64_t claim_from, claim_anew_at;
 };
 
 /* Opens `path` for writing (created if it is not there) or for reading only. */

@@ -28,20 +28,19 @@
     "EXISTS (SELECT 1 FROM users WHERE avatar_key = deletions.key AND "                        \
     "avatar_should_be_deleted = 0)"
 
-/* ?1 now, ?2 lease: a claim raises the token and takes the lease (R5, R6). */
-#define CLAIM           "UPDATE deletions SET claim = claim + 1, leased_until = ?1 + ?2 WHERE "
-#define CLAIM_RETURNING " RETURNING " DELETION_COLUMNS ", " LIVE
+/* What a claim finds, to be taken in the same transaction: there is one writer. */
+#define CLAIM "SELECT " DELETION_COLUMNS ", " LIVE " FROM deletions WHERE "
 
 #define TEXT_OF(number) #number
 #define DIGITS(number)  TEXT_OF(number)
 #define LEASE_MAX       DIGITS(REPOSITORY_LEASE_MAX_MS)
 
 /*
- * ?1 now, ?3 untouched since: what any claim may take (R4, R5). What is leased for longer than
+ * ?1 now, ?2 untouched since: what any claim may take (R4, R5). What is leased for longer than
  * any lease may be was taken before the clock was set back (P4).
  */
 #define CLAIMABLE                                                                              \
-    "not_before <= ?1 AND (leased_until <= ?3 OR leased_until > ?1 + " LEASE_MAX ")"
+    "not_before <= ?1 AND (leased_until <= ?2 OR leased_until > ?1 + " LEASE_MAX ")"
 
 /* ?2 guard, ?3 second look, ?4 retry, ?5 blocked: the longest that a row may wait (P4). */
 #define LONGEST_HARD                                                                           \
@@ -141,16 +140,16 @@ static const char *const texts[STATEMENT_COUNT] = {
     /* One process: what was under way when it ended is under way no more. */
     [STATEMENT_IDEMPOTENCY_CLEAR_BUSY] = "DELETE FROM idempotency WHERE busy_until > 0",
 
-    [STATEMENT_CLAIM_DUE] = CLAIM "key IN (SELECT key FROM deletions WHERE due_at <= ?1 + ?4 "
-                                  "AND (state = 'pending' OR due_at <= ?1) AND " CLAIMABLE
-                                  " ORDER BY due_at LIMIT ?5)" CLAIM_RETURNING,
-    [STATEMENT_CLAIM_KEY] = CLAIM "key = ?4 AND " CLAIMABLE CLAIM_RETURNING,
-    [STATEMENT_CLAIM_SWEEP] =
-        CLAIM "key IN (SELECT key FROM deletions WHERE key > ?4 AND state = 'pending' "
-              "AND created_at <= ?6 AND " CLAIMABLE " ORDER BY key LIMIT ?5)" CLAIM_RETURNING,
-    [STATEMENT_CLAIM_PROBE] = CLAIM
-    "key = (SELECT key FROM deletions WHERE state = 'blocked' AND store_id = ?4 "
-    "AND error_class = ?5 AND " CLAIMABLE " ORDER BY tried_at LIMIT 1)" CLAIM_RETURNING,
+    [STATEMENT_CLAIM_DUE] = CLAIM "due_at <= ?1 + ?3 AND due_at >= ?5 AND (state = 'pending' "
+                                  "OR due_at <= ?1) AND " CLAIMABLE " ORDER BY due_at LIMIT ?4",
+    [STATEMENT_CLAIM_KEY] = CLAIM "key = ?3 AND " CLAIMABLE,
+    [STATEMENT_CLAIM_SWEEP] = CLAIM "key > ?3 AND state = 'pending' AND created_at <= ?5 "
+                                    "AND " CLAIMABLE " ORDER BY key LIMIT ?4",
+    [STATEMENT_CLAIM_PROBE] = CLAIM "state = 'blocked' AND store_id = ?3 AND error_class = ?4 "
+                                    "AND " CLAIMABLE " ORDER BY tried_at LIMIT 1",
+    /* A claim raises the token and takes the lease (R5, R6). */
+    [STATEMENT_CLAIM_TAKE] =
+        "UPDATE deletions SET claim = claim + 1, leased_until = ?2 WHERE key = ?1",
     [STATEMENT_CLASS_NEXT] =
         "SELECT store_id, error_class FROM deletions WHERE state = 'blocked' "
         "AND (store_id, error_class) > (?1, ?2) ORDER BY store_id, error_class LIMIT 1",
@@ -161,24 +160,24 @@ static const char *const texts[STATEMENT_COUNT] = {
     [STATEMENT_NEXT_DUE] =
         "SELECT due_at FROM deletions WHERE due_at > ?1 ORDER BY due_at LIMIT 1",
 
-    /*
-     * A user whose last deletion is about to be finished: the trigger still meets the row
-     * itself (R2), and leaves the receipt to whoever finishes it.
-     */
-    [STATEMENT_USER_REMOVE_LAST] =
-        "DELETE FROM users WHERE id = ?1 AND avatar_should_be_deleted = 1 "
+    /* A user whose last deletion is about to be finished. */
+    [STATEMENT_USER_WITH_LAST] =
+        "SELECT deletion_requested_at, avatar_key IS NOT NULL FROM users "
+        "WHERE id = ?1 AND avatar_should_be_deleted = 1 "
         "AND (avatar_key = ?2 OR avatar_key IS NULL) "
-        "AND NOT EXISTS (SELECT 1 FROM deletions WHERE user_id = ?1 AND key <> ?2) "
-        "RETURNING deletion_requested_at, avatar_key",
+        "AND NOT EXISTS (SELECT 1 FROM deletions WHERE user_id = ?1 AND key <> ?2)",
+    /* The trigger still meets the row itself (R2), and leaves the receipt to who finishes it.
+     */
+    [STATEMENT_USER_REMOVE] = "DELETE FROM users WHERE id = ?1",
     /* The confirm clears the pointer first: the trigger then meets the row itself (R2). */
     [STATEMENT_POINTER_CLEAR] = "UPDATE users SET avatar_key = NULL, avatar_store_id = NULL, "
                                 "avatar_content_type = NULL, "
                                 "avatar_bytes = NULL, avatar_sha256 = NULL "
                                 "WHERE avatar_key = ?1 AND avatar_should_be_deleted = 1",
-    /* ?2 final: absence of a once-used key ends the row, whoever has the claim now (R5). */
-    [STATEMENT_FINISH] =
-        "DELETE FROM deletions WHERE key = ?1 AND (reason <> 'upload' OR look = 'second') "
-        "RETURNING store_id, user_id, reason, attempts, created_at",
+    /* Final: absence of a once-used key ends the row, whoever has the claim now (R5). */
+    [STATEMENT_FINAL] = "SELECT store_id, user_id, reason, attempts, created_at FROM deletions "
+                        "WHERE key = ?1 AND (reason <> 'upload' OR look = 'second')",
+    [STATEMENT_FINISH] = "DELETE FROM deletions WHERE key = ?1",
     [STATEMENT_LOOK_AGAIN] =
         "UPDATE deletions SET look = 'second', state = 'pending', not_before = ?3 + ?4, "
         "due_at = ?3 + ?4, leased_until = ?3, tried_at = ?3, attempts = attempts + 1, "
