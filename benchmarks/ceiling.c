@@ -165,11 +165,12 @@ static int run_all(struct run *run, struct page *pages)
 static int database_open(const char *address, struct repository **ret_repository,
                          struct error *error)
 {
+    const struct repository_room room = {.operations = PAGES_MAX, .lookups = PAGES_MAX};
     struct repository_driver *driver;
     int failed = strncmp(address, "sqlite:", 7) == 0
                      ? repository_sqlite_open(address + 7, 1, &driver, error)
                      : repository_postgres_open(address, STARTUP_MS, &driver, error);
-    return failed ? failed : repository_open(driver, PAGES_MAX, ret_repository, error);
+    return failed ? failed : repository_open(driver, &room, ret_repository, error);
 }
 
 static int run_measured(const struct settings *settings, struct repository *repository)

@@ -21,9 +21,10 @@
 #define LIMIT_METRICS_BYTES (1024 * 1024)
 
 /* Operations that wait for a thread; one more is answered 503. */
-#define LIMIT_STORE_MAILBOX  1024
-#define LIMIT_FILES_MAILBOX  1024
-#define LIMIT_ENGINE_MAILBOX 8192
+#define LIMIT_STORE_MAILBOX   1024
+#define LIMIT_LOOKUPS_MAILBOX 1024
+#define LIMIT_FILES_MAILBOX   1024
+#define LIMIT_ENGINE_MAILBOX  8192
 
 /*
  * Images in memory at once, on their way in and out: what would need more is answered 503, and

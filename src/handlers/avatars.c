@@ -22,10 +22,11 @@
 
 struct avatar_state {
     struct service *service;
-    struct room room;      /* for the image */
-    struct flow_run run;   /* PUT and DELETE */
-    struct files_op fetch; /* GET */
-    struct user user;
+    struct room room;          /* for the image */
+    struct flow_run run;       /* PUT and DELETE */
+    struct repository_op look; /* at the user: GET and DELETE */
+    struct files_op fetch;     /* GET */
+    char missed_key[OBJECT_KEY_SIZE];
     bool fetched_again;
 };
 
@@ -71,10 +72,11 @@ static void avatars_put_end(struct request *request)
         request_reply_unavailable(request, flow->why);
         return;
     }
-    memcpy(state->user.id, flow->op.id, sizeof state->user.id);
-    state->user.avatar = flow->op.user.avatar;
+    struct user *user = &state->look.user;
+    memcpy(user->id, flow->op.id, sizeof user->id);
+    user->avatar = flow->op.user.avatar;
     request_reply_data(request, flow->op.keys.count ? 200 : 201,
-                       json_pack("{s:o}", "avatar", user_json_encode_avatar(&state->user)));
+                       json_pack("{s:o}", "avatar", user_json_encode_avatar(user)));
 }
 
 void avatars_put(struct request *request)
@@ -90,22 +92,13 @@ void avatars_put(struct request *request)
     service_run_flow(request, &state->run, avatars_put_end);
 }
 
-/* Reads the user into the state; false, with a reply, if it cannot be. */
-static bool user_load(struct request *request, struct avatar_state *state)
+/* Reads the user into the state, and goes on with `next`. */
+static void user_look_up(struct request *request, request_handler *next)
 {
-    struct repository_op op = {.verb = USER_GET};
-    if (!service_read_id(request, op.id))
-        return false;
-    runtime_read(state->service->runtime, &op);
-    if (op.outcome == REPOSITORY_OK) {
-        state->user = op.user;
-        return true;
-    }
-    if (op.outcome == REPOSITORY_NOT_FOUND)
-        request_reply_error(request, 404, "there is no user with this id");
-    else
-        request_reply_unavailable(request, "the database cannot be read now; try again");
-    return false;
+    struct avatar_state *state = request_state(request);
+    state->look.verb = USER_GET;
+    if (service_read_id(request, state->look.id))
+        service_look_up(request, &state->look, next);
 }
 
 /* What a reply with the image says of it, beside what a 304 says too. */
@@ -137,7 +130,7 @@ static void image_reply(struct request *request, struct avatar_state *state)
 {
     char tag[SHA256_TEXT_SIZE + 2], range[80];
     size_t length = state->fetch.body.length, first = 0, last = 0;
-    snprintf(tag, sizeof tag, "\"%s\"", state->user.avatar.sha256);
+    snprintf(tag, sizeof tag, "\"%s\"", state->look.user.avatar.sha256);
     const char *known = request_header(request, "If-None-Match");
     bool unchanged = known && condition_lists_tag(known, tag, true);
     enum range_verdict verdict =
@@ -154,7 +147,7 @@ static void image_reply(struct request *request, struct avatar_state *state)
         request_reply_empty(request, 304);
         return;
     }
-    image_set_headers(request, &state->user.avatar);
+    image_set_headers(request, &state->look.user.avatar);
     char *bytes = buffer_take(&state->fetch.body);
     if (verdict == RANGE_PART) {
         snprintf(range, sizeof range, "bytes %zu-%zu/%zu", first, last, length);
@@ -166,6 +159,24 @@ static void image_reply(struct request *request, struct avatar_state *state)
 }
 
 static void image_fetch(struct request *request, struct avatar_state *state);
+
+/* Replaced while it was read? The pointer was read again, once (C4). */
+static void image_missed(struct request *request)
+{
+    struct avatar_state *state = request_state(request);
+    if (service_refuse_lookup(request, &state->look))
+        return;
+    const char *key = state->look.user.avatar.key;
+    bool changed = strcmp(key, state->missed_key) != 0;
+    if (changed && *key && !state->fetched_again) {
+        state->fetched_again = true;
+        image_fetch(request, state);
+        return;
+    }
+    if (!changed)
+        log_error("an object that a user points at is not there", log_text("key", key));
+    request_reply_error(request, 404, "the user has no avatar");
+}
 
 static void image_fetched(struct request *request)
 {
@@ -179,20 +190,8 @@ static void image_fetched(struct request *request)
         request_reply_unavailable(request, "the image cannot be read now; try again");
         return;
     }
-    /* Replaced while it was read? The pointer is read again, once (C4). */
-    char key[OBJECT_KEY_SIZE];
-    memcpy(key, state->user.avatar.key, sizeof key);
-    if (!user_load(request, state))
-        return;
-    bool changed = strcmp(key, state->user.avatar.key) != 0;
-    if (changed && *state->user.avatar.key && !state->fetched_again) {
-        state->fetched_again = true;
-        image_fetch(request, state);
-        return;
-    }
-    if (!changed)
-        log_error("an object that a user points at is not there", log_text("key", key));
-    request_reply_error(request, 404, "the user has no avatar");
+    memcpy(state->missed_key, state->look.user.avatar.key, sizeof state->missed_key);
+    user_look_up(request, image_missed);
 }
 
 static void fetch_done(struct files_op *op)
@@ -206,7 +205,7 @@ static void state_submit(struct request *request, struct avatar_state *state,
 {
     buffer_deinit(&state->fetch.body);
     state->fetch = (struct files_op){.verb = verb,
-                                     .key = state->user.avatar.key,
+                                     .key = state->look.user.avatar.key,
                                      .method = request_method(request),
                                      .link_seconds = state->service->avatar_link_ms / 1000,
                                      .deadline_ms = clock_boot_ms() + FETCH_TIMEOUT_MS,
@@ -215,7 +214,8 @@ static void state_submit(struct request *request, struct avatar_state *state,
                                      .owner = request};
     buffer_init(&state->fetch.body, limit);
     request_suspend(request, next);
-    if (!runtime_fetch(state->service->runtime, state->user.avatar.store_id, &state->fetch)) {
+    if (!runtime_fetch(state->service->runtime, state->look.user.avatar.store_id,
+                       &state->fetch)) {
         state->fetch.answer.status = 503;
         request_resume(request);
     }
@@ -224,8 +224,8 @@ static void state_submit(struct request *request, struct avatar_state *state,
 static void image_fetch(struct request *request, struct avatar_state *state)
 {
     /* Zero: a key that somebody typed into the database. */
-    size_t length = state->user.avatar.bytes > 0 ? (size_t)state->user.avatar.bytes
-                                                 : state->service->avatar_limit;
+    size_t length = state->look.user.avatar.bytes > 0 ? (size_t)state->look.user.avatar.bytes
+                                                      : state->service->avatar_limit;
     room_give(&state->room);
     if (room_take_download(request, length, &state->room))
         state_submit(request, state, FILES_GET, length, image_fetched);
@@ -257,15 +257,20 @@ static void avatar_fetch(struct request *request, struct avatar_state *state)
         image_fetch(request, state);
 }
 
-void avatars_get(struct request *request)
+static void avatars_get_found(struct request *request)
 {
     struct avatar_state *state = request_state(request);
-    if (!user_load(request, state))
+    if (service_refuse_lookup(request, &state->look))
         return;
-    if (*state->user.avatar.key)
+    if (*state->look.user.avatar.key)
         avatar_fetch(request, state);
     else
         request_reply_error(request, 404, "the user has no avatar");
+}
+
+void avatars_get(struct request *request)
+{
+    user_look_up(request, avatars_get_found);
 }
 
 static void avatars_delete_end(struct request *request)
@@ -274,12 +279,17 @@ static void avatars_delete_end(struct request *request)
     erasures_reply(request, &state->run.flow, state->run.flow.op.id);
 }
 
-void avatars_delete(struct request *request)
+static void avatars_delete_found(struct request *request)
 {
     struct avatar_state *state = request_state(request);
-    if (!user_load(request, state))
+    if (service_refuse_lookup(request, &state->look))
         return;
     deleting_init_avatar(&state->run.flow, runtime_flow_settings(state->service->runtime),
-                         state->user.id, state->user.avatar.key);
+                         state->look.user.id, state->look.user.avatar.key);
     service_run_flow(request, &state->run, avatars_delete_end);
+}
+
+void avatars_delete(struct request *request)
+{
+    user_look_up(request, avatars_delete_found);
 }

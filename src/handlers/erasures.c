@@ -25,28 +25,31 @@ void erasures_reply(struct request *request, const struct flow *flow, const char
     }
 }
 
-void erasures_get(struct request *request)
+static void erasures_get_end(struct request *request)
 {
     static const char *const names[] = {[ERASURE_PENDING] = "pending",
                                         [ERASURE_BLOCKED] = "blocked",
                                         [ERASURE_DELETED] = "deleted"};
-    struct service *service = request_context(request);
-    struct repository_op op = {.verb = ERASURE_GET};
-    if (!service_read_id(request, op.id))
-        return;
-    runtime_read(service->runtime, &op);
-    if (op.outcome != REPOSITORY_OK) {
+    const struct repository_op *op = request_state(request);
+    if (op->outcome != REPOSITORY_OK) {
         request_reply_unavailable(request, "the database cannot be read now; try again");
         return;
     }
-    if (op.erasure.state == ERASURE_NONE) {
+    if (op->erasure.state == ERASURE_NONE) {
         request_reply_error(request, 404, "no deletion of a user with this id was asked for");
         return;
     }
     request_reply_data(request, 200,
-                       json_pack("{s:s, s:s, s:o, s:o, s:I}", "id", op.id, "state",
-                                 names[op.erasure.state], "requestedAt",
-                                 service_time(op.erasure.requested_at), "deletedAt",
-                                 service_time(op.erasure.deleted_at), "attempts",
-                                 (json_int_t)op.erasure.attempts));
+                       json_pack("{s:s, s:s, s:o, s:o, s:I}", "id", op->id, "state",
+                                 names[op->erasure.state], "requestedAt",
+                                 service_time(op->erasure.requested_at), "deletedAt",
+                                 service_time(op->erasure.deleted_at), "attempts",
+                                 (json_int_t)op->erasure.attempts));
+}
+
+void erasures_get(struct request *request)
+{
+    struct repository_op *op = service_keep_lookup(request, ERASURE_GET);
+    if (op && service_read_id(request, op->id))
+        service_look_up(request, op, erasures_get_end);
 }

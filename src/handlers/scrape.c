@@ -16,6 +16,7 @@ void scrape_begin(const struct service *service)
     metrics_set(METRIC_STARTED, MICROSECONDS(clock_wall_ms()));
     metrics_set(METRIC_JOB_LATE_AFTER, MICROSECONDS(service->job_late_after_ms));
     metrics_set(METRIC_MAILBOX_CAPACITY, LIMIT_STORE_MAILBOX, "store");
+    metrics_set(METRIC_MAILBOX_CAPACITY, LIMIT_LOOKUPS_MAILBOX, "lookups");
     metrics_set(METRIC_MAILBOX_CAPACITY, LIMIT_FILES_MAILBOX, "files");
     metrics_set(METRIC_MAILBOX_CAPACITY, LIMIT_ENGINE_MAILBOX, "engine");
     for (size_t i = 0; i < sizeof outcomes / sizeof *outcomes; i++)
@@ -73,6 +74,7 @@ static void numbers_set(const struct numbers *numbers)
                     breaker_state_name((enum breaker_state)state));
     metrics_set(METRIC_STORE_OURS, numbers->runtime.identity == IDENTITY_GOOD);
     metrics_set(METRIC_MAILBOX_DEPTH, (int64_t)numbers->queues.store, "store");
+    metrics_set(METRIC_MAILBOX_DEPTH, (int64_t)numbers->queues.lookups, "lookups");
     metrics_set(METRIC_MAILBOX_DEPTH, (int64_t)numbers->queues.files, "files");
     metrics_set(METRIC_MAILBOX_DEPTH, (int64_t)numbers->queues.engine, "engine");
     metrics_set(METRIC_JOB_CALLED, MICROSECONDS(numbers->job_called_at));

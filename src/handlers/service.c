@@ -5,6 +5,7 @@
 #include "config/options.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
@@ -31,6 +32,59 @@ void service_run_flow(struct request *request, struct flow_run *run, request_han
         run->flow.why = "too many requests are under way; try again";
         request_resume(request);
     }
+}
+
+static void lookup_free(void *state)
+{
+    repository_op_deinit(state);
+    free(state);
+}
+
+struct repository_op *service_keep_lookup(struct request *request, enum repository_verb verb)
+{
+    struct repository_op *op = calloc(1, sizeof *op);
+    if (!op) {
+        request_reply_error(request, 500, "out of memory; try again");
+        return NULL;
+    }
+    op->verb = verb;
+    request_keep(request, op, lookup_free);
+    return op;
+}
+
+static void look_up_done(struct repository_op *op)
+{
+    request_resume(op->owner);
+}
+
+void service_look_up(struct request *request, struct repository_op *op, request_handler *next)
+{
+    struct service *service = request_context(request);
+    if (runtime_reads_at_once(service->runtime)) {
+        runtime_read(service->runtime, op);
+        next(request);
+        return;
+    }
+    op->done = look_up_done;
+    op->owner = request;
+    /* Suspended first: it may be answered before runtime_look_up returns. */
+    request_suspend(request, next);
+    if (!runtime_look_up(service->runtime, op)) {
+        op->outcome = REPOSITORY_FAILED;
+        request_explain(request, "more reads wait for the database than there is room for");
+        request_resume(request);
+    }
+}
+
+bool service_refuse_lookup(struct request *request, const struct repository_op *op)
+{
+    if (op->outcome == REPOSITORY_OK)
+        return false;
+    if (op->outcome == REPOSITORY_NOT_FOUND)
+        request_reply_error(request, 404, "there is no user with this id");
+    else
+        request_reply_unavailable(request, "the database cannot be read now; try again");
+    return true;
 }
 
 bool service_read_id(struct request *request, char ret_id[static UUID_TEXT_SIZE])

@@ -44,6 +44,20 @@ size_t routes_private(const struct service *service, struct route routes[static 
  */
 void service_run_flow(struct request *request, struct flow_run *run, request_handler *next);
 
+/*
+ * A look-up that the request keeps, and looks up later; NULL, with a reply, without memory.
+ */
+struct repository_op *service_keep_lookup(struct request *request, enum repository_verb verb);
+
+/*
+ * Looks something up (USER_GET, ERASURE_GET) in an operation of the request's, and goes on with
+ * `next`: at once, or, where the database takes a while, when it has answered.
+ */
+void service_look_up(struct request *request, struct repository_op *op, request_handler *next);
+
+/* Answers a look-up of a user that failed, or found none; false, with no reply, if it did. */
+bool service_refuse_lookup(struct request *request, const struct repository_op *op);
+
 /* Reads `{id}`; an id that is no UUID is answered 404, and false returned. */
 bool service_read_id(struct request *request, char ret_id[static UUID_TEXT_SIZE]);
 

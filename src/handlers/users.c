@@ -73,25 +73,38 @@ static void user_reply(struct request *request, const struct user *user)
         request_reply_data(request, 200, user_json_encode(user));
 }
 
+static void users_get_end(struct request *request)
+{
+    const struct repository_op *op = request_state(request);
+    if (!service_refuse_lookup(request, op))
+        user_reply(request, &op->user);
+}
+
 void users_get(struct request *request)
 {
-    struct service *service = request_context(request);
-    struct repository_op op = {.verb = USER_GET};
-    if (!service_read_id(request, op.id))
-        return;
-    runtime_read(service->runtime, &op);
-    if (op.outcome == REPOSITORY_FAILED) {
-        request_reply_unavailable(request, "the database cannot be read now; try again");
-    } else if (op.outcome == REPOSITORY_NOT_FOUND) {
-        request_reply_error(request, 404, "there is no user with this id");
-    } else {
-        user_reply(request, &op.user);
-    }
+    struct repository_op *op = service_keep_lookup(request, USER_GET);
+    if (op && service_read_id(request, op->id))
+        service_look_up(request, op, users_get_end);
+}
+
+/* A change, and what If-Match is compared with. */
+struct users_put {
+    struct flow_run run;
+    struct repository_op look;
+};
+
+static void users_put_free(void *state)
+{
+    struct users_put *put = state;
+    repository_op_deinit(&put->run.flow.op);
+    repository_op_deinit(&put->look);
+    free(put);
 }
 
 static void users_put_end(struct request *request)
 {
-    struct flow_run *run = request_state(request);
+    const struct users_put *put = request_state(request);
+    const struct flow_run *run = &put->run;
     switch (run->flow.result) {
     case FLOW_NOT_FOUND:
         request_reply_error(request, 404, "there is no user with this id");
@@ -108,42 +121,52 @@ static void users_put_end(struct request *request)
     }
 }
 
-/*
- * The version that If-Match asks for: -1 for any. What it lists is compared with the user as it
- * is now, and the change with that version: whoever comes between makes it fail.
- */
-static bool if_match_read(struct request *request, const char *id, int64_t *ret_version)
+/* `version`: the one to change; -1 for any. */
+static void users_put_run(struct request *request, int64_t version)
 {
     struct service *service = request_context(request);
-    const char *header = request_header(request, "If-Match");
-    *ret_version = -1;
-    if (!header || strcmp(header, "*") == 0)
-        return true;
-    struct repository_op op = {.verb = USER_GET};
-    memcpy(op.id, id, sizeof op.id);
-    runtime_read(service->runtime, &op);
-    if (op.outcome == REPOSITORY_FAILED) {
-        request_reply_unavailable(request, "the database cannot be read now; try again");
-        return false;
-    }
+    struct users_put *put = request_state(request);
+    updating_init(&put->run.flow, runtime_flow_settings(service->runtime), version);
+    service_run_flow(request, &put->run, users_put_end);
+}
+
+/*
+ * What If-Match lists is compared with the user as it is now, and the change with that version:
+ * whoever comes between makes it fail.
+ */
+static void users_put_match(struct request *request)
+{
+    const struct users_put *put = request_state(request);
     char tag[USER_TAG_SIZE];
-    user_format_tag(&op.user, tag);
+    if (put->look.outcome == REPOSITORY_FAILED) {
+        service_refuse_lookup(request, &put->look);
+        return;
+    }
+    user_format_tag(&put->look.user, tag);
     /* No user has version 0: the change then finds none, and says which way. */
-    *ret_version = condition_lists_tag(header, tag, false) ? op.user.version : 0;
-    return true;
+    bool listed = condition_lists_tag(request_header(request, "If-Match"), tag, false);
+    users_put_run(request, listed ? put->look.user.version : 0);
 }
 
 void users_put(struct request *request)
 {
-    struct service *service = request_context(request);
-    struct flow_run *run = run_new(request);
-    int64_t version;
-    if (!run || !service_read_id(request, run->flow.op.user.id) ||
-        !user_read(request, &run->flow.op.user) ||
-        !if_match_read(request, run->flow.op.user.id, &version))
+    struct users_put *put = calloc(1, sizeof *put);
+    if (!put) {
+        request_reply_error(request, 500, "out of memory; try again");
         return;
-    updating_init(&run->flow, runtime_flow_settings(service->runtime), version);
-    service_run_flow(request, run, users_put_end);
+    }
+    request_keep(request, put, users_put_free);
+    struct user *user = &put->run.flow.op.user;
+    if (!service_read_id(request, user->id) || !user_read(request, user))
+        return;
+    const char *condition = request_header(request, "If-Match");
+    if (!condition || strcmp(condition, "*") == 0) {
+        users_put_run(request, -1);
+        return;
+    }
+    put->look.verb = USER_GET;
+    memcpy(put->look.id, user->id, sizeof put->look.id);
+    service_look_up(request, &put->look, users_put_match);
 }
 
 static void users_delete_end(struct request *request)

@@ -64,12 +64,14 @@ static int listeners_open(struct program *program, struct error *error)
 
 static int database_open(struct program *program, struct error *error)
 {
+    const struct repository_room room = {.operations = LIMIT_STORE_MAILBOX,
+                                         .lookups = LIMIT_LOOKUPS_MAILBOX};
     struct repository_driver *driver;
     if (drivers_open_database(program->options.database, program->options.startup_timeout,
                               &driver, error) < 0)
         return error_wrap(error, "--database");
     memcpy(program->store_id, driver->store_id, sizeof program->store_id);
-    return repository_open(driver, LIMIT_STORE_MAILBOX, &program->repository, error);
+    return repository_open(driver, &room, &program->repository, error);
 }
 
 static int files_open_driver(struct program *program, struct error *error)

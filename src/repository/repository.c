@@ -2,6 +2,7 @@
 
 #include "base/clock.h"
 #include "metrics/metrics.h"
+#include "repository/lookups.h"
 #include "repository/tally.h"
 
 #include <pthread.h>
@@ -16,8 +17,9 @@ struct repository {
     struct mailbox mailbox;
     struct tally tally;
     pthread_t thread;
-    struct message stop; /* the last message: ends the thread */
-    size_t copies;       /* under way: each is among the messages again after each slice */
+    struct message stop;    /* the last message: ends the thread */
+    struct lookups lookups; /* where the driver has use for them */
+    size_t copies;          /* under way: each is among the messages again after each slice */
 };
 
 void deletions_deinit(struct deletions *deletions)
@@ -161,7 +163,7 @@ static void *store_thread(void *argument)
     return NULL;
 }
 
-int repository_open(struct repository_driver *driver, size_t mailbox_capacity,
+int repository_open(struct repository_driver *driver, const struct repository_room *room,
                     struct repository **ret_repository, struct error *error)
 {
     struct repository *repository = calloc(1, sizeof *repository);
@@ -172,14 +174,19 @@ int repository_open(struct repository_driver *driver, size_t mailbox_capacity,
     repository->driver = driver;
     if (tally_init(&repository->tally) != 0)
         goto no_tally;
-    if (mailbox_init(&repository->mailbox, mailbox_capacity, NULL, NULL) != 0)
+    if (mailbox_init(&repository->mailbox, room->operations, NULL, NULL) != 0)
         goto no_mailbox;
+    if (driver->look_up && lookups_start(&repository->lookups, driver, room->lookups) != 0)
+        goto no_lookups;
     if (pthread_create(&repository->thread, NULL, store_thread, repository) != 0)
         goto no_thread;
     *ret_repository = repository;
     return 0;
 
 no_thread:
+    if (driver->look_up)
+        lookups_stop(&repository->lookups);
+no_lookups:
     mailbox_deinit(&repository->mailbox);
 no_mailbox:
     tally_deinit(&repository->tally);
@@ -194,6 +201,8 @@ void repository_close(struct repository *repository)
 {
     if (!repository)
         return;
+    if (repository->driver->look_up)
+        lookups_stop(&repository->lookups);
     mailbox_post_always(&repository->mailbox, &repository->stop);
     pthread_join(repository->thread, NULL);
     mailbox_deinit(&repository->mailbox);
@@ -215,6 +224,11 @@ void repository_submit_always(struct repository *repository, struct repository_o
 size_t repository_queued(struct repository *repository)
 {
     return mailbox_depth(&repository->mailbox);
+}
+
+size_t repository_lookups_queued(struct repository *repository)
+{
+    return repository->driver->look_up ? mailbox_depth(&repository->lookups.mailbox) : 0;
 }
 
 bool repository_reserve(struct repository *repository)
@@ -250,6 +264,16 @@ void repository_read(struct repository *repository, struct repository_op *op)
         backlog_read(repository, op);
     else
         repository->driver->read(repository->driver, op);
+}
+
+bool repository_reads_at_once(const struct repository *repository)
+{
+    return !repository->driver->look_up;
+}
+
+bool repository_look_up(struct repository *repository, struct repository_op *op)
+{
+    return lookups_post(&repository->lookups, op);
 }
 
 const char *repository_secret(const struct repository *repository)

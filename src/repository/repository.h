@@ -3,7 +3,9 @@
  *
  * A writing operation is submitted from any thread, carried out by the store thread together
  * with what else is queued (one transaction, group commit), and answered by `done` after the
- * COMMIT. A reading operation is answered on the caller's thread.
+ * COMMIT. A reading operation is answered on the caller's thread; where that takes a round trip
+ * to the database, a look-up can be handed to a thread that reads instead, and is answered by
+ * `done` as well.
  *
  * Times in rows and in answers are the database's, in milliseconds since 1970-01-01 UTC.
  * The rules named below (R1, D3 …) are explained in docs/protocol.md.
@@ -333,7 +335,7 @@ struct repository_op {
     struct erasure erasure;
     struct backlog backlog;
 
-    void (*done)(struct repository_op *op); /* on the store thread; must not block */
+    void (*done)(struct repository_op *op); /* on the thread that answers; must not block */
     void *owner;                            /* the caller's */
 };
 
@@ -363,6 +365,11 @@ struct repository_driver {
     /* Answers one reading operation from a committed state no older than the call. */
     void (*read)(struct repository_driver *driver, struct repository_op *op);
     /*
+     * Answers many look-ups (USER_GET, ERASURE_GET) as `read` would, in one round trip; on one
+     * thread. NULL: `read` waits for nobody.
+     */
+    void (*look_up)(struct repository_driver *driver, struct repository_op **ops, size_t count);
+    /*
      * Goes on with a DATABASE_COPY for a moment, outside of transactions; op->more: it is to be
      * called again. NULL: it has no such thing.
      */
@@ -378,11 +385,16 @@ struct repository_driver {
 /* The store thread with its mailbox and driver. */
 struct repository;
 
-/* Starts the store thread over `driver`, which it owns from here on (also on failure). */
-int repository_open(struct repository_driver *driver, size_t mailbox_capacity,
+/* How many may wait for each thread. */
+struct repository_room {
+    size_t operations, lookups;
+};
+
+/* Starts the threads over `driver`, which it owns from here on (also on failure). */
+int repository_open(struct repository_driver *driver, const struct repository_room *room,
                     struct repository **ret_repository, struct error *error);
 
-/* Carries out what is queued, then stops the thread. NULL is allowed. */
+/* Carries out what is queued, then stops the threads. NULL is allowed. */
 void repository_close(struct repository *repository);
 
 /* Hands a writing operation to the store thread; false, with nothing done, if its mailbox is
@@ -395,6 +407,9 @@ void repository_submit_always(struct repository *repository, struct repository_o
 /* Operations that wait for the thread, and places kept for some. */
 size_t repository_queued(struct repository *repository);
 
+/* Look-ups that wait for their thread; 0 where there is none. */
+size_t repository_lookups_queued(struct repository *repository);
+
 /* Takes a place in the mailbox, gives it back, or uses it: see base/mailbox.h. */
 bool repository_reserve(struct repository *repository);
 void repository_release(struct repository *repository);
@@ -402,6 +417,16 @@ void repository_submit_reserved(struct repository *repository, struct repository
 
 /* Answers a reading operation before it returns; `done` is not called. Any thread. */
 void repository_read(struct repository *repository, struct repository_op *op);
+
+/* True: a look-up by repository_read waits for nobody, and there is no thread for them. */
+bool repository_reads_at_once(const struct repository *repository);
+
+/*
+ * Hands a look-up (USER_GET, ERASURE_GET) to the thread that reads, which answers from a state
+ * no older than this call; `done` is called there. False, with nothing done, if too many wait.
+ * Not where reads are answered at once. Any thread.
+ */
+bool repository_look_up(struct repository *repository, struct repository_op *op);
 
 const char *repository_database_id(const struct repository *repository);
 const char *repository_secret(const struct repository *repository);

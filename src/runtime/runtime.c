@@ -287,6 +287,16 @@ void runtime_read(struct runtime *runtime, struct repository_op *op)
     repository_read(runtime->repository, op);
 }
 
+bool runtime_reads_at_once(const struct runtime *runtime)
+{
+    return repository_reads_at_once(runtime->repository);
+}
+
+bool runtime_look_up(struct runtime *runtime, struct repository_op *op)
+{
+    return repository_look_up(runtime->repository, op);
+}
+
 bool runtime_fetch(struct runtime *runtime, const char *store_id, struct files_op *op)
 {
     struct files *files = NULL;
@@ -346,6 +356,7 @@ int64_t runtime_alive_at(const struct runtime *runtime)
 void runtime_queues_get(struct runtime *runtime, struct runtime_queues *ret_queues)
 {
     ret_queues->store = repository_queued(runtime->repository);
+    ret_queues->lookups = repository_lookups_queued(runtime->repository);
     ret_queues->files = 0;
     for (size_t i = 0; i < runtime->store_count; i++)
         ret_queues->files += files_queued(runtime->files[i]);

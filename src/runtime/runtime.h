@@ -69,6 +69,9 @@ bool runtime_run_flow(struct runtime *runtime, struct flow_run *run);
 bool runtime_write(struct runtime *runtime, struct repository_op *op);
 /* Answers a reading operation before it returns. */
 void runtime_read(struct runtime *runtime, struct repository_op *op);
+/* See repository_reads_at_once and repository_look_up. */
+bool runtime_reads_at_once(const struct runtime *runtime);
+bool runtime_look_up(struct runtime *runtime, struct repository_op *op);
 /*
  * Hands a reading operation (GET, LINK) to the thread of that store; op->done is called. False:
  * no room, or no such store is known now.
@@ -150,7 +153,7 @@ void runtime_status_get(struct runtime *runtime, struct runtime_status *ret_stat
 
 /* Messages in the mailbox of each thread, and places kept for some. */
 struct runtime_queues {
-    size_t store, files, engine;
+    size_t store, lookups, files, engine;
 };
 
 void runtime_queues_get(struct runtime *runtime, struct runtime_queues *ret_queues);

@@ -161,7 +161,7 @@ def test_the_store_and_the_database_are_timed(on_s3d):
     assert batches >= 3
     assert value(on_s3d, "commit_batch_operations_sum") >= batches
     assert value(on_s3d, "commit_duration_seconds_count") == batches
-    for mailbox in ("store", "files", "engine"):
+    for mailbox in ("store", "lookups", "files", "engine"):
         assert 0 <= value(on_s3d, "mailbox_depth", mailbox=mailbox) \
             < value(on_s3d, "mailbox_capacity", mailbox=mailbox)
 

@@ -52,6 +52,50 @@ static void idle_connections__that_died_are_not_noticed(void **state)
     assert_int_equal(op_apply(user_op(USER_REPLACE, ADA)), REPOSITORY_OK);
 }
 
+/* Of two users and the erasure of a third; each is answered as if it were alone. */
+static void lookups__are_answered_in_one_round_each_with_its_own(void **state)
+{
+    (void)state;
+    deletion_leave(BOB, "avatars/1");
+    user_add(ADA);
+    struct repository_op *ops[] = {user_op(USER_GET, ADA), user_op(ERASURE_GET, BOB),
+                                   user_op(USER_GET, EVE), user_op(USER_GET, ADA)};
+    driver->look_up(driver, ops, 4);
+    assert_int_equal(ops[0]->outcome, REPOSITORY_OK);
+    assert_string_equal(ops[0]->user.id, ADA);
+    assert_int_equal(ops[1]->erasure.state, ERASURE_PENDING);
+    assert_int_equal(ops[2]->outcome, REPOSITORY_NOT_FOUND);
+    assert_string_equal(ops[3]->user.id, ADA);
+}
+
+static void lookups__do_not_notice_that_an_idle_connection_died(void **state)
+{
+    (void)state;
+    user_add(ADA);
+    op_read(user_op(USER_GET, ADA));
+    sql(TERMINATE);
+    struct repository_op *ops[] = {user_op(USER_GET, ADA), user_op(USER_GET, EVE)};
+    driver->look_up(driver, ops, 2);
+    assert_int_equal(ops[0]->outcome, REPOSITORY_OK);
+    assert_int_equal(ops[1]->outcome, REPOSITORY_NOT_FOUND);
+}
+
+static void lookups__that_the_server_refuses_fail_alone(void **state)
+{
+    (void)state;
+    user_add(ADA);
+    user_add(BOB);
+    sql("ALTER TABLE users RENAME TO people; CREATE VIEW users AS SELECT * FROM people "
+        "WHERE id <> '" BOB "' OR 1 / (length(id) - 36) > 0");
+    struct repository_op *ops[] = {user_op(USER_GET, ADA), user_op(USER_GET, BOB),
+                                   user_op(USER_GET, EVE), user_op(ERASURE_GET, EVE)};
+    driver->look_up(driver, ops, 4);
+    assert_int_equal(ops[0]->outcome, REPOSITORY_OK);
+    assert_int_equal(ops[1]->outcome, REPOSITORY_FAILED);
+    assert_int_equal(ops[2]->outcome, REPOSITORY_NOT_FOUND);
+    assert_int_equal(ops[3]->outcome, REPOSITORY_OK);
+}
+
 static void batch__cut_between_its_statements_is_done_again(void **state)
 {
     (void)state;
@@ -128,6 +172,12 @@ static void database__that_goes_away_and_comes_back(void **state)
     driver->read(driver, read);
     assert_int_equal(read->outcome, REPOSITORY_FAILED);
     assert_int_equal(read->error.class, ERROR_UNAVAILABLE);
+    struct repository_op *lookups[] = {user_op(USER_GET, ADA), user_op(USER_GET, BOB)};
+    driver->look_up(driver, lookups, 2);
+    for (size_t i = 0; i < 2; i++) {
+        assert_int_equal(lookups[i]->outcome, REPOSITORY_FAILED);
+        assert_int_equal(lookups[i]->error.class, ERROR_UNAVAILABLE);
+    }
 
     proxy_set(PROXY_NONE);
     int64_t until = clock_boot_ms() + 10000;
@@ -212,6 +262,9 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         CONTRACT(idle_connections__that_died_are_not_noticed),
+        CONTRACT(lookups__are_answered_in_one_round_each_with_its_own),
+        CONTRACT(lookups__do_not_notice_that_an_idle_connection_died),
+        CONTRACT(lookups__that_the_server_refuses_fail_alone),
         CONTRACT(batch__cut_between_its_statements_is_done_again),
         CONTRACT(commit__of_unknown_end_is_found_out),
         CONTRACT(claim__of_unknown_end_keeps_its_rows),

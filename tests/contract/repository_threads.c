@@ -5,6 +5,7 @@
 #include <semaphore.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #define WRITERS 4
 #define USERS   50
@@ -23,6 +24,12 @@ static void on_done(struct repository_op *op)
     sem_post(&((struct writer *)op->owner)->answered);
 }
 
+static void op_await(struct writer *writer)
+{
+    while (sem_wait(&writer->answered) != 0)
+        continue;
+}
+
 static enum repository_outcome carry_out(struct writer *writer, struct repository_op *op)
 {
     op->done = on_done;
@@ -31,9 +38,26 @@ static enum repository_outcome carry_out(struct writer *writer, struct repositor
         writer->refused++;
         sched_yield();
     }
-    while (sem_wait(&writer->answered) != 0)
-        continue;
+    op_await(writer);
     return op->outcome;
+}
+
+/* By both ways, and the same by both. */
+static void look_up(struct writer *writer, struct repository_op *op)
+{
+    repository_read(repository, op);
+    if (repository_reads_at_once(repository))
+        return;
+    enum repository_outcome read = op->outcome;
+    op->done = on_done;
+    op->owner = writer;
+    op->outcome = REPOSITORY_FAILED;
+    memset(&op->user, 0, sizeof op->user);
+    while (!repository_look_up(repository, op))
+        sched_yield();
+    op_await(writer);
+    if (read != op->outcome || (read == REPOSITORY_OK && strcmp(op->user.id, op->id) != 0))
+        op->outcome = REPOSITORY_FAILED;
 }
 
 static void op_fill(struct repository_op *op, enum repository_verb verb, const char *id)
@@ -68,7 +92,7 @@ static void *writer_run(void *argument)
         for (size_t step = 0; step < COUNT_OF(steps); step++) {
             op_fill(op, steps[step].verb, id);
             if (steps[step].verb == USER_GET)
-                repository_read(repository, op);
+                look_up(writer, op);
             else
                 carry_out(writer, op);
             if (op->outcome != steps[step].expected) {
@@ -87,7 +111,9 @@ static void threads__each_change_is_answered_once_and_can_be_read_at_once(void *
     (void)state;
     struct error error = {0};
     struct writer writers[WRITERS] = {0};
-    assert_int_equal(repository_open(driver, MAILBOX, &repository, &error), 0);
+    assert_int_equal(repository_open(driver, &(struct repository_room){MAILBOX, MAILBOX},
+                                     &repository, &error),
+                     0);
     for (int i = 0; i < WRITERS; i++) {
         writers[i].place = i;
         assert_int_equal(sem_init(&writers[i].answered, 0, 0), 0);

@@ -146,12 +146,18 @@ int postgres_store_adopt(struct session *session, struct repository_op *op, int6
     return 0;
 }
 
-int postgres_erasure_get(struct session *session, struct repository_op *op)
+int postgres_erasure_get_send(struct session *session, struct repository_op *op)
 {
     struct query query;
     pq_begin(&query, session, STATEMENT_ERASURE);
     pq_text(&query, op->id);
-    if (pq_run(&query) < 0)
+    return pq_send(&query);
+}
+
+int postgres_erasure_get_take(struct session *session, struct repository_op *op)
+{
+    struct query query;
+    if (pq_take(&query, session) < 0)
         return -1;
     if (pq_step(&query)) {
         bool has_row = !pq_column_is_null(&query);

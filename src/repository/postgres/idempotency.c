@@ -27,9 +27,9 @@ static int record_put(struct session *session, const struct repository_op *op, i
 static int record_answer(struct session *session, struct repository_op *op, const char *user_id)
 {
     /* Apart from op->user, which this operation came with and would be redone with. */
-    struct repository_op read = {.verb = USER_GET};
+    struct repository_op read = {.verb = USER_GET}, *reads = &read;
     memcpy(read.id, user_id, sizeof read.id);
-    if (postgres_user_get(session, &read) < 0)
+    if (postgres_look_up(session, &reads, 1) < 0)
         return -1;
     op->outcome = read.outcome;
     if (read.outcome != REPOSITORY_OK)

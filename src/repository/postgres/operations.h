@@ -24,7 +24,8 @@ int postgres_user_replace_send(struct session *session, struct repository_op *op
 int postgres_user_replace_take(struct session *session, struct repository_op *op);
 int postgres_user_mark_send(struct session *session, struct repository_op *op, int64_t now);
 int postgres_user_mark_take(struct session *session, struct repository_op *op);
-int postgres_user_get(struct session *session, struct repository_op *op);
+int postgres_user_get_send(struct session *session, struct repository_op *op);
+int postgres_user_get_take(struct session *session, struct repository_op *op);
 int postgres_user_list(struct session *session, struct repository_op *op);
 
 /*
@@ -56,6 +57,9 @@ int postgres_idempotency_meet(struct session *session, struct repository_op *op,
                               int64_t busy_until);
 int postgres_idempotency_forget(struct session *session, const struct repository_op *op);
 int postgres_idempotency_forget_send(struct session *session, const struct repository_op *op);
+
+/* lookups.c. All of them are sent before the first answer is waited for. */
+int postgres_look_up(struct session *session, struct repository_op **ops, size_t count);
 
 /* claims.c */
 int postgres_deletions_claim(struct session *session, struct repository_op *op, int64_t now);
@@ -96,7 +100,8 @@ int postgres_receipts_seal(struct session *session, struct repository_op *op, in
 int postgres_receipts_prune(struct session *session, struct repository_op *op, int64_t now);
 int postgres_receipts_read(struct session *session, struct repository_op *op);
 
-int postgres_erasure_get(struct session *session, struct repository_op *op);
+int postgres_erasure_get_send(struct session *session, struct repository_op *op);
+int postgres_erasure_get_take(struct session *session, struct repository_op *op);
 int postgres_deletion_list(struct session *session, struct repository_op *op);
 int postgres_finished_find(struct session *session, struct repository_op *op);
 int postgres_backlog_get(struct session *session, struct repository_op *op);

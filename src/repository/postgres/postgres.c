@@ -129,7 +129,13 @@ static void postgres_apply(struct repository_driver *driver, struct repository_o
 
 static void postgres_read(struct repository_driver *driver, struct repository_op *op)
 {
-    readers_answer(&((struct postgres *)driver)->readers, op);
+    readers_answer(&((struct postgres *)driver)->readers, &op, 1);
+}
+
+static void postgres_look_up_all(struct repository_driver *driver, struct repository_op **ops,
+                                 size_t count)
+{
+    readers_answer(&((struct postgres *)driver)->readers, ops, count);
 }
 
 static void postgres_close(struct repository_driver *driver)
@@ -189,6 +195,7 @@ int repository_postgres_open(const char *url, int64_t startup_timeout_ms,
     postgres->driver = (struct repository_driver){.name = "postgres",
                                                   .apply = postgres_apply,
                                                   .read = postgres_read,
+                                                  .look_up = postgres_look_up_all,
                                                   .close = postgres_close};
     postgres->retry_pause_ms = RETRY_PAUSE_LEAST_MS;
     uuid_generate(postgres->writer_id);

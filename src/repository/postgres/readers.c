@@ -99,12 +99,11 @@ static int read_carry_out(struct session *session, struct repository_op *op)
         return postgres_pointer_list(session, op);
     case STRAYS_FIND:
         return postgres_strays_find(session, op);
-    case USER_GET:
-        return postgres_user_get(session, op);
     case USER_LIST:
         return postgres_user_list(session, op);
+    case USER_GET:
     case ERASURE_GET:
-        return postgres_erasure_get(session, op);
+        return postgres_look_up(session, &op, 1);
     case DELETION_LIST:
         return postgres_deletion_list(session, op);
     case FINISHED_FIND:
@@ -118,29 +117,46 @@ static int read_carry_out(struct session *session, struct repository_op *op)
     }
 }
 
+/* Several at once are look-ups. */
+static int reads_carry_out(struct session *session, struct repository_op **ops, size_t count)
+{
+    return count == 1 ? read_carry_out(session, ops[0]) : postgres_look_up(session, ops, count);
+}
+
+/* Nothing is left of what was read so far. */
+static void reads_fail(struct repository_op **ops, size_t count, const struct error *error)
+{
+    for (size_t i = 0; i < count; i++) {
+        repository_op_deinit(ops[i]);
+        ops[i]->more = false;
+        ops[i]->outcome = REPOSITORY_FAILED;
+        ops[i]->error = *error;
+    }
+}
+
 /* 1: answered; 0: the connection broke; -1: the database refused. */
-static int read_try(struct session *session, struct repository_op *op)
+static int reads_try(struct session *session, struct repository_op **ops, size_t count,
+                     struct error *error)
 {
     session_begin(session);
-    if (read_carry_out(session, op) == 0)
+    if (reads_carry_out(session, ops, count) == 0)
         return 1;
-    repository_op_deinit(op);
-    op->more = false;
-    error_set(&op->error, ERROR_UNAVAILABLE, "the database cannot be read: %s",
+    error_set(error, ERROR_UNAVAILABLE, "the database cannot be read: %s",
               *session->words ? session->words : "no memory");
+    reads_fail(ops, count, error);
     if (!session_is_lost(session) && session_settle(session) == 0)
         return -1;
     session_close(session);
     return 0;
 }
 
-static int reader_answer(struct readers *readers, struct session *session,
-                         struct repository_op *op)
+static int reads_answer(struct readers *readers, struct session *session,
+                        struct repository_op **ops, size_t count, struct error *error)
 {
     int64_t began = clock_boot_ms();
-    if (reader_connect(readers, session, &op->error) < 0)
+    if (reader_connect(readers, session, error) < 0)
         return -1;
-    int answered = read_try(session, op);
+    int answered = reads_try(session, ops, count, error);
     if (answered != 0)
         return answered;
     /* A connection may have died while it was idle; one that hung is not waited for again. */
@@ -148,17 +164,24 @@ static int reader_answer(struct readers *readers, struct session *session,
         retry_put_off(readers);
         return -1;
     }
-    if (reader_connect(readers, session, &op->error) < 0)
+    if (reader_connect(readers, session, error) < 0)
         return -1;
-    return read_try(session, op);
+    return reads_try(session, ops, count, error);
 }
 
-void readers_answer(struct readers *readers, struct repository_op *op)
+void readers_answer(struct readers *readers, struct repository_op **ops, size_t count)
 {
     struct session *session = reader_take(readers);
-    if (reader_answer(readers, session, op) <= 0) {
-        op->outcome = REPOSITORY_FAILED;
-        log_error("a read failed", log_text("error", op->error.text));
+    struct error error = {0};
+    int64_t began = clock_boot_ms();
+    if (reads_answer(readers, session, ops, count, &error) <= 0) {
+        reads_fail(ops, count, &error);
+        log_error("a read failed", log_text("error", error.text));
+        /* What the server refuses of one is refused to those beside it: each is tried alone. */
+        for (size_t i = 0; i < count && count > 1 && session->handle; i++) {
+            if (clock_boot_ms() - began < BROKEN_SOON_MS)
+                reads_answer(readers, session, &ops[i], 1, &error);
+        }
     }
     reader_return(readers, session);
 }

@@ -25,7 +25,10 @@ struct readers {
 int readers_init(struct readers *readers, const struct address *address, struct error *error);
 void readers_deinit(struct readers *readers);
 
-/* Answers a reading operation; waits for a connection that is free. Any thread. */
-void readers_answer(struct readers *readers, struct repository_op *op);
+/*
+ * Answers a reading operation, or many look-ups at once; waits for a connection that is free.
+ * Any thread.
+ */
+void readers_answer(struct readers *readers, struct repository_op **ops, size_t count);
 
 #endif

@@ -36,12 +36,18 @@ static void user_read(struct query *query, struct user *user)
     user->version = pq_column_number(query);
 }
 
-int postgres_user_get(struct session *session, struct repository_op *op)
+int postgres_user_get_send(struct session *session, struct repository_op *op)
 {
     struct query query;
     pq_begin(&query, session, STATEMENT_USER_SELECT);
     pq_text(&query, op->id);
-    if (pq_run(&query) < 0)
+    return pq_send(&query);
+}
+
+int postgres_user_get_take(struct session *session, struct repository_op *op)
+{
+    struct query query;
+    if (pq_take(&query, session) < 0)
         return -1;
     bool found = pq_step(&query);
     if (found)

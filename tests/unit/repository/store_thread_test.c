@@ -69,6 +69,7 @@ static struct repository *repository;
 static int thread_start(void **state)
 {
     (void)state;
+    const struct repository_room room = {.operations = 4, .lookups = 4};
     struct error error = {0};
     applied_count = answered_count = closed = 0;
     largest_batch = 0;
@@ -77,7 +78,7 @@ static int thread_start(void **state)
         ops[i].limit = i;
         ops[i].done = on_done;
     }
-    return sem_init(&begun, 0, 0) || repository_open(&driver, 4, &repository, &error);
+    return sem_init(&begun, 0, 0) || repository_open(&driver, &room, &repository, &error);
 }
 
 static int thread_forget(void **state)
