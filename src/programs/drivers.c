@@ -115,6 +115,11 @@ int drivers_open_files(const char *url, const char *faults, struct files_driver 
     return failed;
 }
 
+int drivers_settle_files(const char *url, struct error *error)
+{
+    return strncmp(url, "file:", 5) == 0 ? files_local_settle(url, error) : 0;
+}
+
 bool drivers_files_have_links(const char *url)
 {
     return strncmp(url, "s3:", 3) == 0;

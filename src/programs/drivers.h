@@ -46,6 +46,9 @@ int drivers_check_database(const char *address, struct error *error);
 int drivers_open_files(const char *url, const char *faults, struct files_driver **ret_driver,
                        struct error *error);
 
+/* Makes durable that a store is there, if it is a folder: files_local_settle. */
+int drivers_settle_files(const char *url, struct error *error);
+
 /* True if the store at `url` can give links to its objects (FILES_LINK). */
 bool drivers_files_have_links(const char *url);
 

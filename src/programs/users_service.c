@@ -109,6 +109,16 @@ static int files_open_older(struct program *program, struct error *error)
     return 0;
 }
 
+/* In the sandbox there is no way to the folders that the stores' own are in. */
+static int stores_settle(const struct program *program, struct error *error)
+{
+    const struct option_texts *older = &program->options.files_also;
+    int failed = drivers_settle_files(program->options.files, error);
+    for (size_t i = 0; i < older->count && !failed; i++)
+        failed = drivers_settle_files(older->items[i], error);
+    return failed ? error_wrap(error, "--files") : 0;
+}
+
 /* What exists is opened before anything is made, so that a refusal leaves nothing half-made. */
 static int stores_open(struct program *program, struct error *error)
 {
@@ -319,7 +329,7 @@ static int program_start(struct program *program, struct error *error)
         restored_read(program, error) < 0)
         return -1;
     if (guard_self_test(error) < 0 || listeners_open(program, error) < 0 ||
-        exposure_check(&program->options, error) < 0 ||
+        exposure_check(&program->options, error) < 0 || stores_settle(program, error) < 0 ||
         service_confinement_enter(&program->options, &program->service.sandbox, error) < 0 ||
         stores_open(program, error) < 0 || restored_erase(program, error) < 0 ||
         runtime_start(program, error) < 0 || auditor_start(program, error) < 0)

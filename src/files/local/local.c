@@ -111,7 +111,7 @@ static int url_read(const char *url, char ret_path[static PATH_MAX], struct erro
     return 0;
 }
 
-/* Syncs the folder that `path` was just made in. */
+/* Syncs the folder that `path` is in. */
 static int parent_sync(const char *path)
 {
     char copy[PATH_MAX];
@@ -163,6 +163,15 @@ static int root_make(struct local_root *root, const char *path)
         rmdir(path);
     errno = code;
     return -1;
+}
+
+int files_local_settle(const char *url, struct error *error)
+{
+    char path[PATH_MAX];
+    if (url_read(url, path, &(struct error){0}) < 0 || parent_sync(path) == 0 || errno != EIO)
+        return 0;
+    return error_set_errno(error, ERROR_UNAVAILABLE, EIO, "cannot sync the folder of '%s'",
+                           path);
 }
 
 int files_local_open(const struct files_local_options *options,

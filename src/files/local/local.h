@@ -25,4 +25,12 @@ struct files_local_options {
 int files_local_open(const struct files_local_options *options,
                      struct files_driver **ret_driver, struct error *error);
 
+/*
+ * Syncs the folder's name: a process that made it may have been killed before it could. Call it
+ * before a sandbox that leaves no way to the folder above. Where that one may not be opened or
+ * synced, others made the name, and nothing is done; a malformed URL is refused by
+ * files_local_open. ERROR_UNAVAILABLE for a disk that fails.
+ */
+int files_local_settle(const char *url, struct error *error);
+
 #endif

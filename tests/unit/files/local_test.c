@@ -204,6 +204,32 @@ static void a_missing_folder_is_made_in_one_that_exists(void **state)
     assert_int_equal(open_folder(path_of(base, "store///"), &error), 0);
 }
 
+static int settle(const char *path, struct error *error)
+{
+    char url[PATH_SIZE + 16];
+    snprintf(url, sizeof url, "file://%s", path);
+    return files_local_settle(url, error);
+}
+
+/* A process that was killed may have made it, and not synced the one that it is in. */
+static void the_name_of_a_folder_that_is_there_is_synced(void **state)
+{
+    (void)state;
+    struct error error = {0};
+    assert_int_equal(mkdir(dir, 0700), 0);
+    assert_int_equal(settle(path_of(base, "store/"), &error), 0);
+    assert_int_equal(syncs_of(base), 1);
+
+    fault.fsync_code = EIO;
+    assert_int_equal(settle(dir, &error), -1);
+    assert_int_equal(error.class, ERROR_UNAVAILABLE);
+    /* Not every folder can be synced; a store in one of those was made by others. */
+    fault.fsync_code = EINVAL;
+    assert_int_equal(settle(dir, &error), 0);
+    assert_int_equal(settle(path_of(base, "not/there"), &error), 0);
+    assert_int_equal(settle("not/a/folder", &error), 0);
+}
+
 static void a_folder_that_cannot_be_used_is_refused_and_left_alone(void **state)
 {
     (void)state;
@@ -568,6 +594,7 @@ int main(void)
     umask(0);
     const struct CMUnitTest tests[] = {
         TEST_BASE(a_missing_folder_is_made_in_one_that_exists),
+        TEST_BASE(the_name_of_a_folder_that_is_there_is_synced),
         TEST_BASE(a_folder_that_cannot_be_used_is_refused_and_left_alone),
         TEST_BASE(an_address_that_names_no_folder_is_refused),
         TEST(a_put_is_durable_with_its_folders),
