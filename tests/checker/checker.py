@@ -56,6 +56,8 @@ class LocalStore:
         """Files that are not objects yet, by name: the SHA-256 of the key they are to have."""
         folder = self.folder / ".tmp"
         names = {path.name for path in folder.iterdir()} if folder.is_dir() else set()
+        if not names:
+            return names
         # Until the store has its identity, or an epoch, that is on its way.
         own = (IDENTITY, *(f"{IDENTITY}-epoch-{number}" for number in range(1, 1000)))
         return names - {digest_of(key) for key in own if not (self.folder / key).exists()}
