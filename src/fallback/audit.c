@@ -415,9 +415,9 @@ enum audit_step audit_next(struct audit *audit, int64_t now)
     case AUDIT_RESTING:
         return rest(audit, now);
     case AUDIT_HOLDING:
-        return held(audit, now);
+        break;
     }
-    return AUDIT_STEP_END;
+    return held(audit, now);
 }
 
 /* A dry run is one pass; keys sort by the time that they were made at. */
@@ -430,7 +430,7 @@ int audit_progress(const struct audit_place *place)
     int64_t part = 0;
     if (reached > place->first_ms && place->first_ms && whole > 0)
         part = 1000 * (reached - place->first_ms) / whole;
-    part = part < 0 ? 0 : part > 999 ? 999 : part;
+    part = part > 999 ? 999 : part;
     if (!place->deletes)
         return (int)part;
     return (int)(place->pass == AUDIT_DELETING ? 500 + part / 2 : part / 2);
