@@ -39,7 +39,7 @@ static void backup_end(struct request *request)
         request_reply_error(
             request, 501,
             "a PostgreSQL database is copied by its own means: pg_dump, or base "
-            "backups with the log for a point in time");
+            "backups with the log for a point in time; call POST /api/epochs afterwards");
         return;
     case REPOSITORY_BUSY:
         request_reply_unavailable(request, "another copy is being made; try again");

@@ -66,7 +66,7 @@ def live_on(one, tmp_path):
 
 def test_the_drill_on_postgres(dumped, tmp_path):
     one = dumped
-    one.restart().wait_until_ready()
+    assert one.private.post("/api/epochs").status == 200
     live_on(one, tmp_path)
     one.dump.restore()
     for _ in range(2):
