@@ -48,6 +48,33 @@ static void confirm__of_the_last_two_keys_at_once_removes_the_user(void **state)
     assert_int_equal(sql_number("SELECT count(*) FROM user_receipts"), 1);
 }
 
+/* The same of a user whose row is gone already, so that nobody can lock it. */
+static void
+confirm__of_the_last_two_keys_of_who_was_deleted_by_hand_writes_the_receipt(void **state)
+{
+    (void)state;
+    user_add_with_avatar(ADA, "avatars/1");
+    avatar_give(ADA, "avatars/2");
+    sql("DELETE FROM users");
+    struct confirmation items[2];
+    struct repository_driver *another = driver_open_another();
+    struct background first = {.count = 1}, second = {.count = 1};
+    first.ops[0] = confirm_op(row_claim("avatars/1"), &items[0]);
+    second.ops[0] = confirm_op(row_claim("avatars/2"), &items[1]);
+    PGconn *shell = shell_begin("LOCK TABLE user_receipts IN SHARE MODE");
+    background_start(&first, driver);
+    lock_await(1);
+    background_start(&second, another);
+    lock_await(2);
+    shell_commit(shell);
+    background_join(&first);
+    background_join(&second);
+    another->close(another);
+    assert_true(items[0].finished && items[1].finished);
+    assert_int_equal(items[0].user_gone + items[1].user_gone, 1);
+    assert_int_equal(sql_number("SELECT count(*) FROM user_receipts"), 1);
+}
+
 /* D5 */
 static void confirm__sent_twice_at_once_writes_one_receipt(void **state)
 {
@@ -450,6 +477,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         CONTRACT(confirm__of_the_last_two_keys_at_once_removes_the_user),
+        CONTRACT(confirm__of_the_last_two_keys_of_who_was_deleted_by_hand_writes_the_receipt),
         CONTRACT(confirm__sent_twice_at_once_writes_one_receipt),
         CONTRACT(attach__behind_a_mark_keeps_the_guard),
         CONTRACT(mark__behind_an_attach_schedules_the_new_object),

@@ -117,16 +117,23 @@ static int statement_send(struct session *session, enum statement statement)
     return pq_send(&query);
 }
 
-static int lock_send(struct session *session, enum statement statement, struct array *wanted)
+static int locks_send(struct session *session, struct array *users, struct array *keys)
 {
-    if (wanted->count == 0)
-        return 0;
     struct query query;
-    const char *text = array_text(wanted);
-    if (!text)
+    const char *ids = array_text(users), *names = array_text(keys);
+    if (!ids || !names)
         return -1;
-    pq_begin(&query, session, statement);
-    pq_text(&query, text);
+    if (users->count > 0) {
+        pq_begin(&query, session, STATEMENT_LOCK_USERS);
+        pq_text(&query, ids);
+        if (pq_send(&query) < 0)
+            return -1;
+    }
+    if (keys->count == 0)
+        return 0;
+    pq_begin(&query, session, STATEMENT_LOCK_DELETIONS);
+    pq_text(&query, names);
+    pq_text(&query, ids);
     return pq_send(&query);
 }
 
@@ -140,8 +147,7 @@ static int beginning_send(struct session *session, const struct batch *batch,
     pq_begin(&writer, session, STATEMENT_WRITER);
     pq_text(&writer, batch->writer_id);
     pq_number(&writer, batch->number);
-    if (pq_send(&writer) < 0 || lock_send(session, STATEMENT_LOCK_USERS, users) < 0 ||
-        lock_send(session, STATEMENT_LOCK_DELETIONS, keys) < 0 ||
+    if (pq_send(&writer) < 0 || locks_send(session, users, keys) < 0 ||
         statement_send(session, STATEMENT_NOW) < 0)
         return -1;
     return session_sync(session);

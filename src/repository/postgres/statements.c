@@ -114,9 +114,16 @@ static const char *const texts[STATEMENT_COUNT] = {
     /* In the order of their keys everywhere, users before deletions (D8, R11). */
     [STATEMENT_LOCK_USERS] = "SELECT count(*) FROM (SELECT 1 FROM users "
                              "WHERE id = ANY ($1::text[]) ORDER BY id FOR UPDATE) AS locked",
+    /*
+     * With all rows of users who are not there to be locked ($2): who finishes one of the last
+     * must see whether another is left.
+     */
     [STATEMENT_LOCK_DELETIONS] =
-        "SELECT count(*) FROM (SELECT 1 FROM deletions "
-        "WHERE key = ANY ($1::text[]) ORDER BY key FOR UPDATE) AS locked",
+        "SELECT count(*) FROM (SELECT 1 FROM deletions WHERE key = ANY ($1::text[] || ARRAY("
+        "SELECT beside.key FROM unnest($2::text[]) AS owner (id), LATERAL "
+        "(SELECT key FROM deletions WHERE user_id = owner.id OFFSET 0) AS beside "
+        "WHERE NOT EXISTS (SELECT 1 FROM users WHERE users.id = owner.id OFFSET 0))) "
+        "ORDER BY key FOR UPDATE) AS locked",
     /* One process at a time makes tables or adopts a store: "FbJb" as a number. */
     [STATEMENT_LOCK_SCHEMA] = "SELECT pg_advisory_xact_lock(1180846690)",
     [STATEMENT_NOW] = "SELECT " NOW,
