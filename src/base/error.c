@@ -1,5 +1,6 @@
 #include "base/error.h"
 
+#include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -54,6 +55,23 @@ int error_set_errno(struct error *error, enum error_class class, int code, const
         snprintf(error->text + used, sizeof error->text - used, ": %s",
                  strerror_r(code, words, sizeof words));
     return -1;
+}
+
+enum error_class error_class_of(int code)
+{
+    switch (code) {
+    case EAGAIN:
+    case EDQUOT:
+    case EINTR:
+    case EIO:
+    case EMFILE:
+    case ENFILE:
+    case ENOMEM:
+    case ENOSPC:
+        return ERROR_UNAVAILABLE;
+    default:
+        return ERROR_CONFIG;
+    }
 }
 
 int error_exit_code(const struct error *error)

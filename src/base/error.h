@@ -40,6 +40,13 @@ int error_wrap(struct error *error, const char *format, ...)
 int error_set_errno(struct error *error, enum error_class class, int code, const char *format,
                     ...) __attribute__((format(printf, 4, 5)));
 
+/*
+ * The class of a failed system call: ERROR_UNAVAILABLE for what passes without anybody's doing
+ * (a lack of memory, files, space; a disk that failed once), ERROR_CONFIG for what a person has
+ * to change.
+ */
+enum error_class error_class_of(int code);
+
 /* The exit code (sysexits) of a program that ends with `error`. */
 int error_exit_code(const struct error *error);
 

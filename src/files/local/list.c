@@ -54,9 +54,10 @@ static int entry_take(const struct local_root *root, const char *path, const cha
     struct stat status;
     int length = snprintf(key, sizeof key, "%s%s%s", path, *path ? "/" : "", name);
     if (length < 0 || (size_t)length >= sizeof key || !files_key_is_valid(key) ||
-        strcmp(key, ".tmp") == 0 ||
-        fstatat(root->folder, key, &status, AT_SYMLINK_NOFOLLOW) < 0)
+        strcmp(key, ".tmp") == 0)
         return 0;
+    if (fstatat(root->folder, key, &status, AT_SYMLINK_NOFOLLOW) < 0)
+        return errno == ENOENT ? 0 : errno;
     if (S_ISDIR(status.st_mode))
         return folder_walk(root, key, page);
     return S_ISREG(status.st_mode) ? page_add(page, key) : 0;

@@ -191,7 +191,7 @@ int files_local_open(const struct files_local_options *options,
     if (local->woken < 0)
         error_set_errno(error, ERROR_UNAVAILABLE, errno, "cannot open the file store");
     else if (root_make(&local->root, path) < 0)
-        error_set_errno(error, ERROR_CONFIG, errno,
+        error_set_errno(error, error_class_of(errno), errno,
                         "the folder '%s' cannot be used: it must be a folder that this process "
                         "may read and write, or be missing from one",
                         path);

@@ -78,6 +78,18 @@ static void error__has_the_exit_code_of_its_class(void **state)
     }
 }
 
+/* A supervisor starts again what ends with 69, and leaves alone what ends with 78. */
+static void error__of_a_call_that_may_work_later_is_no_ones_to_mend(void **state)
+{
+    (void)state;
+    static const int passing[] = {EAGAIN, EDQUOT, EINTR, EIO, EMFILE, ENFILE, ENOMEM, ENOSPC};
+    for (size_t i = 0; i < COUNT_OF(passing); i++)
+        assert_int_equal(error_class_of(passing[i]), ERROR_UNAVAILABLE);
+    static const int wrong[] = {EACCES, ENOENT, ENOTDIR, EPERM, EROFS, ELOOP};
+    for (size_t i = 0; i < COUNT_OF(wrong); i++)
+        assert_int_equal(error_class_of(wrong[i]), ERROR_CONFIG);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -87,6 +99,7 @@ int main(void)
         CHECK(error__that_is_too_long_is_cut_at_its_end),
         CHECK(error__of_a_system_call_ends_in_the_systems_words),
         CHECK(error__has_the_exit_code_of_its_class),
+        CHECK(error__of_a_call_that_may_work_later_is_no_ones_to_mend),
     };
     return cmocka_run_group_tests_name("base: error", tests, NULL, NULL);
 }
