@@ -3,14 +3,32 @@
 #include <stdio.h>
 #include <string.h>
 
+enum error_class connection_error_class(int code)
+{
+    switch (code & 0xff) {
+    case SQLITE_NOMEM:
+        return ERROR_NO_MEMORY;
+    case SQLITE_PERM:
+    case SQLITE_READONLY:
+    case SQLITE_CORRUPT:
+    case SQLITE_CANTOPEN:
+    case SQLITE_AUTH:
+    case SQLITE_NOTADB:
+        return ERROR_CONFIG;
+    default:
+        return ERROR_UNAVAILABLE;
+    }
+}
+
 int connection_open(struct connection *connection, const char *path, bool writes,
                     struct error *error)
 {
     *connection = (struct connection){0};
     int flags = SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE |
                 (writes ? SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE : SQLITE_OPEN_READONLY);
-    if (sqlite3_open_v2(path, &connection->handle, flags, NULL) != SQLITE_OK) {
-        error_set(error, ERROR_CONFIG, "cannot open the database %s: %s", path,
+    int code = sqlite3_open_v2(path, &connection->handle, flags, NULL);
+    if (code != SQLITE_OK) {
+        error_set(error, connection_error_class(code), "cannot open the database %s: %s", path,
                   connection->handle ? sqlite3_errmsg(connection->handle) : "no memory");
         connection_close(connection);
         return -1;
@@ -26,6 +44,13 @@ void connection_close(struct connection *connection)
     *connection = (struct connection){0};
 }
 
+bool connection_was_starved(struct connection *connection)
+{
+    bool starved = connection->starved;
+    connection->starved = false;
+    return starved;
+}
+
 int connection_run(struct connection *connection, const char *sql)
 {
     return sqlite3_exec(connection->handle, sql, NULL, NULL, NULL) == SQLITE_OK ? 0 : -1;
@@ -37,7 +62,8 @@ struct query query_begin(struct connection *connection, enum statement statement
     if (!*prepared)
         sqlite3_prepare_v3(connection->handle, statement_sql(statement), -1,
                            SQLITE_PREPARE_PERSISTENT, prepared, NULL);
-    return (struct query){.statement = *prepared, .failed = !*prepared};
+    return (struct query){
+        .connection = connection, .statement = *prepared, .failed = !*prepared};
 }
 
 void query_text(struct query *query, const char *text)
@@ -88,6 +114,9 @@ int64_t query_column_number(struct query *query)
 const char *query_column_text(struct query *query)
 {
     const char *text = (const char *)sqlite3_column_text(query->statement, query->column++);
+    /* The library answers NULL also when it could not copy a text that is there. */
+    if (!text && sqlite3_errcode(query->connection->handle) == SQLITE_NOMEM)
+        query->connection->starved = true;
     return text ? text : "";
 }
 

@@ -17,15 +17,25 @@
 
 struct connection {
     sqlite3 *handle;
+    bool starved; /* there was no memory for a column's text */
     sqlite3_stmt *prepared[STATEMENT_COUNT];
     /* Of the writer: where the next claim goes on, and when one begins anew (boot-time ms). */
     int64_t claim_from, claim_anew_at;
 };
 
+/* Whether a person has to change something before it can work, by SQLite's result code. */
+enum error_class connection_error_class(int code);
+
 /* Opens `path` for writing (created if it is not there) or for reading only. */
 int connection_open(struct connection *connection, const char *path, bool writes,
                     struct error *error);
 void connection_close(struct connection *connection);
+
+/*
+ * Whether a text that was read since this was last asked is "" for want of memory: then nothing
+ * that was read meanwhile may be believed.
+ */
+bool connection_was_starved(struct connection *connection);
 
 /* Runs SQL that has no parameters and no rows. */
 int connection_run(struct connection *connection, const char *sql);
@@ -33,6 +43,7 @@ int connection_run(struct connection *connection, const char *sql);
 /* A statement under way. Binding goes from the first parameter on; a failure is kept until
  * step. */
 struct query {
+    struct connection *connection;
     sqlite3_stmt *statement; /* NULL: could not be prepared */
     int parameter, column;
     bool failed;

@@ -31,19 +31,18 @@ static int database_fail(struct connection *connection, const char *path, struct
     if (code == SQLITE_NOTADB)
         return error_set(error, ERROR_CONFIG, "%s is not a SQLite database: give another path",
                          path);
-    return error_set(error, code == SQLITE_BUSY ? ERROR_UNAVAILABLE : ERROR_CONFIG,
-                     "cannot use the database %s: %s", path,
-                     sqlite3_errmsg(connection->handle));
+    return error_set(error, connection_error_class(code), "cannot use the database %s: %s",
+                     path, sqlite3_errmsg(connection->handle));
 }
 
 /* What the file is: its version, or -1 with an error if it is not for us. */
 static int64_t version_check(struct connection *connection, const char *path,
                              struct error *error)
 {
-    int64_t tables = number_select(connection, "SELECT count(*) FROM sqlite_schema");
-    int64_t version = number_select(connection, "PRAGMA user_version");
-    int64_t application = number_select(connection, "PRAGMA application_id");
-    if (tables < 0 || version < 0 || application < 0)
+    int64_t tables, version, application;
+    if ((tables = number_select(connection, "SELECT count(*) FROM sqlite_schema")) < 0 ||
+        (version = number_select(connection, "PRAGMA user_version")) < 0 ||
+        (application = number_select(connection, "PRAGMA application_id")) < 0)
         return database_fail(connection, path, error);
     if (tables > 0 && application != APPLICATION_ID)
         return error_set(error, ERROR_CONFIG,
@@ -117,22 +116,28 @@ static int text_select(struct connection *connection, const char *sql, char *tex
     if (sqlite3_prepare_v2(connection->handle, sql, -1, &statement, NULL) == SQLITE_OK) {
         int result = sqlite3_step(statement);
         found = result == SQLITE_ROW ? 1 : result == SQLITE_DONE ? 0 : -1;
-        if (found > 0)
-            snprintf(text, size, "%s", (const char *)sqlite3_column_text(statement, 0));
+        const char *value = found > 0 ? (const char *)sqlite3_column_text(statement, 0) : NULL;
+        if (value)
+            snprintf(text, size, "%s", value);
+        else if (found > 0)
+            found = -1;
     }
     sqlite3_finalize(statement);
     return found;
 }
 
-int schema_read_ids(struct connection *connection, struct repository_driver *driver,
-                    struct error *error)
+int schema_read_ids(struct connection *connection, const char *path,
+                    struct repository_driver *driver, struct error *error)
 {
-    if (text_select(connection, "SELECT value FROM about WHERE name = 'database_id'",
-                    driver->database_id, sizeof driver->database_id) <= 0 ||
-        text_select(connection, "SELECT value FROM about WHERE name = 'secret'", driver->secret,
-                    sizeof driver->secret) <= 0 ||
+    int id = text_select(connection, "SELECT value FROM about WHERE name = 'database_id'",
+                         driver->database_id, sizeof driver->database_id);
+    int secret = text_select(connection, "SELECT value FROM about WHERE name = 'secret'",
+                             driver->secret, sizeof driver->secret);
+    if (id < 0 || secret < 0 ||
         text_select(connection, "SELECT id FROM stores ORDER BY adopted_at DESC LIMIT 1",
                     driver->store_id, sizeof driver->store_id) < 0)
+        return database_fail(connection, path, error);
+    if (!id || !secret)
         return error_set(error, ERROR_CONFIG,
                          "the database has no id: restore it from a backup");
     return 0;

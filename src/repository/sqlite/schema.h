@@ -17,8 +17,8 @@ int schema_check(struct connection *connection, const char *path, struct error *
  */
 int schema_migrate(struct connection *connection, const char *path, struct error *error);
 
-/* Reads the database's id and the store it knows into the driver. */
-int schema_read_ids(struct connection *connection, struct repository_driver *driver,
-                    struct error *error);
+/* Reads the database's id and the store it knows into the driver; `path` is for error texts. */
+int schema_read_ids(struct connection *connection, const char *path,
+                    struct repository_driver *driver, struct error *error);
 
 #endif

@@ -174,15 +174,35 @@ static void commit_check(struct connection *connection)
     _exit(EX_UNAVAILABLE);
 }
 
+/* Without memory of our own, SQLite knows of no error. */
+static void op_fail(struct repository_op *op, struct connection *connection, const char *what)
+{
+    int code = sqlite3_errcode(connection->handle);
+    bool memory =
+        code == SQLITE_OK || code == SQLITE_ROW || code == SQLITE_DONE || code == SQLITE_NOMEM;
+    op->outcome = REPOSITORY_FAILED;
+    error_set(&op->error, memory ? ERROR_NO_MEMORY : ERROR_UNAVAILABLE, "%s: %s", what,
+              memory ? "out of memory" : sqlite3_errmsg(connection->handle));
+}
+
+/* Without memory it may fail, and is done before the next one begins. */
+static void transaction_end(struct connection *connection)
+{
+    if (!sqlite3_get_autocommit(connection->handle))
+        connection_run(connection, "ROLLBACK");
+}
+
 /* One transaction over `count` operations; 0, or -1 with nothing of it kept. */
 static int batch_run(struct connection *connection, struct repository_op **ops, size_t count)
 {
     int64_t now = 0;
+    transaction_end(connection);
     int failed = statement_run(connection, STATEMENT_BEGIN);
     if (!failed)
         failed = now_read(connection, &now);
     for (size_t i = 0; i < count && !failed; i++) {
-        failed = write_carry_out(connection, ops[i], now) < 0;
+        failed =
+            write_carry_out(connection, ops[i], now) < 0 || connection_was_starved(connection);
         /* SQLite may have rolled all of it back by itself; what follows would stand alone (D3).
          */
         if (sqlite3_get_autocommit(connection->handle))
@@ -194,14 +214,12 @@ static int batch_run(struct connection *connection, struct repository_op **ops, 
     }
     if (!failed)
         return 0;
-    const char *words = sqlite3_errmsg(connection->handle);
+    connection_was_starved(connection);
     for (size_t i = 0; i < count; i++) {
         outputs_clear(ops[i]);
-        ops[i]->outcome = REPOSITORY_FAILED;
-        error_set(&ops[i]->error, ERROR_UNAVAILABLE, "the database failed: %s", words);
+        op_fail(ops[i], connection, "the database failed");
     }
-    if (!sqlite3_get_autocommit(connection->handle))
-        connection_run(connection, "ROLLBACK");
+    transaction_end(connection);
     return -1;
 }
 
@@ -247,10 +265,9 @@ static void sqlite_read(struct repository_driver *driver, struct repository_op *
 {
     struct sqlite *sqlite = (struct sqlite *)driver;
     struct connection *reader = reader_take(sqlite);
-    if (read_carry_out(reader, op) < 0) {
-        op->outcome = REPOSITORY_FAILED;
-        error_set(&op->error, ERROR_UNAVAILABLE, "the database cannot be read: %s",
-                  sqlite3_errmsg(reader->handle));
+    bool failed = read_carry_out(reader, op) < 0;
+    if (connection_was_starved(reader) || failed) {
+        op_fail(op, reader, "the database cannot be read");
         log_error("a read failed", log_text("error", op->error.text));
     }
     reader_return(sqlite, reader);
@@ -284,13 +301,14 @@ static int lock_take(struct sqlite *sqlite, const char *path, struct error *erro
         return error_set(error, ERROR_CONFIG, "the database's path is too long");
     sqlite->lock = open(name, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
     if (sqlite->lock < 0)
-        return error_set_errno(error, ERROR_CONFIG, errno,
+        return error_set_errno(error, error_class_of(errno), errno,
                                "cannot create %s: give a folder that can be written", name);
-    if (flock(sqlite->lock, LOCK_EX | LOCK_NB) < 0)
-        return error_set(error, ERROR_UNAVAILABLE,
-                         "the database %s is in use by another process: stop that one first",
-                         path);
-    return 0;
+    if (flock(sqlite->lock, LOCK_EX | LOCK_NB) == 0)
+        return 0;
+    if (errno != EWOULDBLOCK)
+        return error_set_errno(error, error_class_of(errno), errno, "cannot lock %s", name);
+    return error_set(error, ERROR_UNAVAILABLE,
+                     "the database %s is in use by another process: stop that one first", path);
 }
 
 static int readers_open(struct sqlite *sqlite, const char *path, size_t count,
@@ -336,7 +354,7 @@ static int sqlite_assemble(struct sqlite *sqlite, const char *path, size_t reade
     sqlite_copy_clear(path);
     if (connection_open(&sqlite->writer, path, true, error) < 0 ||
         schema_migrate(&sqlite->writer, path, error) < 0 ||
-        schema_read_ids(&sqlite->writer, &sqlite->driver, error) < 0 ||
+        schema_read_ids(&sqlite->writer, path, &sqlite->driver, error) < 0 ||
         leftovers_clear(sqlite, error) < 0)
         return -1;
     return readers_open(sqlite, path, readers, error);
