@@ -212,6 +212,9 @@ static int over_delete(sqlite3_vfs *vfs, const char *name, int sync)
 static void over_register(void)
 {
     under = sqlite3_vfs_find(NULL);
+    /* The library could not even begin: who opens a file then is told so. */
+    if (!under)
+        return;
     over = *under;
     over.zName = "failpoints";
     over.szOsFile += (int)FILE_SIZE;
@@ -224,5 +227,6 @@ int failpoint_sqlite_open(const char *path, sqlite3 **ret_handle, int flags, con
 {
     static pthread_once_t once = PTHREAD_ONCE_INIT;
     pthread_once(&once, over_register);
+    /* Without the layer, the name is NULL: the library's own. */
     return sqlite3_open_v2(path, ret_handle, flags, vfs ? vfs : over.zName);
 }

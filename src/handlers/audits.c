@@ -190,7 +190,7 @@ void audit_findings_get(struct request *request)
     } else {
         json_t *items = json_array();
         for (size_t i = 0; i < op.finding_count; i++)
-            json_array_append_new(items, finding_encode(&op.findings[i]));
+            items = service_append(items, finding_encode(&op.findings[i]));
         json_t *next =
             op.more ? json_string(op.findings[op.finding_count - 1].key) : json_null();
         request_reply_data(request, 200, json_pack("{s:o, s:o}", "items", items, "next", next));

@@ -65,7 +65,7 @@ void deletions_list(struct request *request)
     } else {
         json_t *items = json_array();
         for (size_t i = 0; i < op.deletions.count; i++)
-            json_array_append_new(items, deletion_encode(&op.deletions.rows[i]));
+            items = service_append(items, deletion_encode(&op.deletions.rows[i]));
         json_t *next =
             op.more ? json_string(op.deletions.rows[op.deletions.count - 1].key) : json_null();
         request_reply_data(request, 200, json_pack("{s:o, s:o}", "items", items, "next", next));

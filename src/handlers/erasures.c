@@ -4,6 +4,14 @@
 
 #include <stdio.h>
 
+/* After the COMMIT the answer is no error, also without memory for more than this (M1). */
+static void state_reply(struct request *request, int status, const char *id, const char *state)
+{
+    request_reply_short(request, status,
+                        "{\"status\":\"ok\",\"data\":{\"id\":\"%s\",\"state\":\"%s\"}}", id,
+                        state);
+}
+
 void erasures_reply(struct request *request, const struct flow *flow, const char *id)
 {
     switch (flow->result) {
@@ -11,13 +19,13 @@ void erasures_reply(struct request *request, const struct flow *flow, const char
         request_reply_error(request, 404, "there is no user with this id");
         return;
     case FLOW_DONE:
-        request_reply_data(request, 200, json_pack("{s:s, s:s}", "id", id, "state", "deleted"));
+        state_reply(request, 200, id, "deleted");
         return;
     case FLOW_PENDING: {
         char location[sizeof "/api/deletions/" + UUID_TEXT_SIZE];
         snprintf(location, sizeof location, "/api/deletions/%s", id);
         request_set_header(request, "Location", location);
-        request_reply_data(request, 202, json_pack("{s:s, s:s}", "id", id, "state", "pending"));
+        state_reply(request, 202, id, "pending");
         return;
     }
     default:

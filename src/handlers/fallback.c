@@ -6,6 +6,7 @@
 #include "config/options.h"
 #include "handlers/account.h"
 #include "handlers/service.h"
+#include "http/json_text.h"
 #include "http/stream.h"
 
 #include <stdlib.h>
@@ -72,7 +73,7 @@ static void sweep_ended(struct sweep_run *run)
 
 static void line_append(struct stream *stream, json_t *line)
 {
-    char *text = line ? json_dumps(line, JSON_COMPACT) : NULL;
+    char *text = json_text_write(line, JSON_COMPACT);
     json_decref(line);
     if (!text)
         return;

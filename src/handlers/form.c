@@ -17,6 +17,19 @@ bool form_is_sent(const struct request *request)
            strchr("; \t", type[sizeof form - 1]);
 }
 
+static void part_append(struct form *form, bool is_user, const char *bytes, size_t length)
+{
+    struct buffer *part = is_user ? &form->user : &form->avatar;
+    if (length > part->limit - part->length) {
+        form->status = 413;
+        form->fault =
+            is_user ? "the part \"user\" is too large" : "the part \"avatar\" is too large";
+    } else if (buffer_append(part, bytes, length) < 0) {
+        form->status = 500;
+        form->fault = "out of memory; try again";
+    }
+}
+
 /* The library calls with each piece of a part; `offset` 0 begins one. */
 /* NOLINTNEXTLINE(readability-function-size): the library's signature. */
 static enum MHD_Result piece_take(void *data, enum MHD_ValueKind kind, const char *name,
@@ -37,9 +50,8 @@ static enum MHD_Result piece_take(void *data, enum MHD_ValueKind kind, const cha
     else if (encoding && strcasecmp(encoding, "binary") != 0 &&
              strcasecmp(encoding, "8bit") != 0)
         form->fault = "a part has a transfer encoding: send it as it is";
-    else if (buffer_append(is_user ? &form->user : &form->avatar, bytes, length) < 0)
-        form->fault =
-            is_user ? "the part \"user\" is too large" : "the part \"avatar\" is too large";
+    else
+        part_append(form, is_user, bytes, length);
     *seen = true;
     return form->fault ? MHD_NO : MHD_YES;
 }
@@ -72,8 +84,8 @@ bool form_read(struct request *request, size_t avatar_limit, struct form *ret_fo
     request_drop_body(request);
     if (!ret_form->fault)
         return true;
-    bool large = strstr(ret_form->fault, "too large");
-    request_reply_error(request, large ? 413 : 400, "%s", ret_form->fault);
+    request_reply_error(request, ret_form->status ? ret_form->status : 400, "%s",
+                        ret_form->fault);
     return false;
 }
 

@@ -12,6 +12,7 @@ struct form {
     struct buffer avatar; /* an image; empty: there was no such part */
     bool has_user, has_avatar;
     const char *fault; /* what is wrong with the form; NULL: nothing */
+    int status;        /* of the reply that says so, if it is not 400; 0: it is */
 };
 
 /* True if the request says that its body is a form. */

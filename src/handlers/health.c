@@ -7,14 +7,14 @@ void health_get(struct request *request)
     request_reply_json(request, 200, json_pack("{s:s}", "message", "I'm Alive"));
 }
 
-static bool check_add(json_t *checks, const char *name, bool ok, const char *detail)
+static bool check_add(json_t **checks, const char *name, bool ok, const char *detail)
 {
-    json_array_append_new(
-        checks, json_pack("{s:s, s:b, s:s}", "name", name, "ok", ok, "detail", detail));
+    *checks = service_append(
+        *checks, json_pack("{s:s, s:b, s:s}", "name", name, "ok", ok, "detail", detail));
     return ok;
 }
 
-static bool database_check(struct service *service, json_t *checks)
+static bool database_check(struct service *service, json_t **checks)
 {
     struct repository_op op = {.verb = USER_GET};
     runtime_read(service->runtime, &op);
@@ -22,7 +22,7 @@ static bool database_check(struct service *service, json_t *checks)
     return check_add(checks, "database", ok, ok ? "answers" : "cannot be read");
 }
 
-static bool files_check(const struct runtime_status *status, json_t *checks)
+static bool files_check(const struct runtime_status *status, json_t **checks)
 {
     bool ok = status->identity == IDENTITY_GOOD && status->breaker == BREAKER_CLOSED;
     const char *detail = status->identity == IDENTITY_REFUSED ? "is not this service's store"
@@ -46,8 +46,8 @@ void ready_get(struct request *request)
     struct runtime_status status;
     runtime_status_get(service->runtime, &status);
     json_t *checks = json_array();
-    bool ready = database_check(service, checks);
-    ready = files_check(&status, checks) && ready;
+    bool ready = database_check(service, &checks);
+    ready = files_check(&status, &checks) && ready;
     if (!ready)
         request_set_header(request, "Retry-After", "1");
     request_reply_json(request, ready ? 200 : 503,

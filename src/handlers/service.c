@@ -3,6 +3,7 @@
 #include "base/clock.h"
 #include "config/limits.h"
 #include "config/options.h"
+#include "http/json_text.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -154,7 +155,12 @@ json_t *service_parse_object(struct request *request, const unsigned char *bytes
         return NULL;
     }
     json_error_t fault;
-    json_t *object = json_loadb((const char *)bytes, length, JSON_REJECT_DUPLICATES, &fault);
+    json_t *object =
+        json_text_read((const char *)bytes, length, JSON_REJECT_DUPLICATES, &fault);
+    if (!object && !*fault.text) {
+        request_reply_error(request, 500, "out of memory; try again");
+        return NULL;
+    }
     if (!object) {
         request_reply_error(request, 400, "the body is not valid JSON: line %d, column %d: %s",
                             fault.line, fault.column, fault.text);
@@ -183,4 +189,20 @@ json_t *service_time(int64_t time)
 json_t *service_text(const char *text)
 {
     return *text ? json_string(text) : json_null();
+}
+
+json_t *service_append(json_t *list, json_t *item)
+{
+    if (json_array_append_new(list, item) == 0)
+        return list;
+    json_decref(list);
+    return NULL;
+}
+
+json_t *service_set(json_t *object, const char *name, json_t *value)
+{
+    if (json_object_set_new(object, name, value) == 0)
+        return object;
+    json_decref(object);
+    return NULL;
 }

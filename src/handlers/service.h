@@ -81,4 +81,13 @@ json_t *service_instant(int64_t time);
 /* A text, or null for "". */
 json_t *service_text(const char *text);
 
+/*
+ * `list` with one more item, which it owns. NULL without memory, also if either is NULL; the
+ * list is freed then: half of one is no answer.
+ */
+json_t *service_append(json_t *list, json_t *item);
+
+/* The same of an object and one of its members. */
+json_t *service_set(json_t *object, const char *name, json_t *value);
+
 #endif

@@ -19,11 +19,11 @@ static json_t *stores_encode(const struct runtime_status *status)
     json_t *stores = json_array();
     for (size_t i = 0; i < status->store_count; i++) {
         const struct runtime_store *store = &status->stores[i];
-        json_array_append_new(stores,
-                              json_pack("{s:o, s:s, s:b, s:o}", "id", service_text(store->id),
-                                        "breaker", breaker_state_name(store->breaker),
-                                        "takesUploads", i == 0 && status->takes_uploads,
-                                        "trouble", service_text(store->trouble)));
+        stores = service_append(stores,
+                                json_pack("{s:o, s:s, s:b, s:o}", "id", service_text(store->id),
+                                          "breaker", breaker_state_name(store->breaker),
+                                          "takesUploads", i == 0 && status->takes_uploads,
+                                          "trouble", service_text(store->trouble)));
     }
     return stores;
 }
@@ -59,11 +59,11 @@ void status_get(struct request *request)
         "trouble", service_text(status->trouble), "sweeps", (json_int_t)status->sweeps,
         "lastSweepAt", service_time(status->last_sweep_at), "startedAt",
         service_time(status->started_at));
-    json_object_set_new(data, "now", service_time(backlog->now));
-    json_object_set_new(data, "pace", pace_encode(&numbers));
-    json_object_set_new(data, "stores", stores_encode(status));
-    json_object_set_new(data, "job", job_encode(service, &numbers));
-    json_object_set_new(data, "audit", audit_encode(&numbers.audit));
+    data = service_set(data, "now", service_time(backlog->now));
+    data = service_set(data, "pace", pace_encode(&numbers));
+    data = service_set(data, "stores", stores_encode(status));
+    data = service_set(data, "job", job_encode(service, &numbers));
+    data = service_set(data, "audit", audit_encode(&numbers.audit));
     request_reply_data(request, 200, data);
 }
 
@@ -86,7 +86,7 @@ void status_history_get(struct request *request)
     count += numbers_point(service, &points[count]);
     json_t *rows = json_array();
     for (size_t i = 0; i < count; i++)
-        json_array_append_new(rows, point_encode(&points[i]));
+        rows = service_append(rows, point_encode(&points[i]));
     free(points);
     request_reply_data(request, 200,
                        json_pack("{s:[s, s, s, s, s], s:o}", "columns", "at", "pending",

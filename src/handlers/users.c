@@ -54,7 +54,7 @@ void users_list(struct request *request)
     } else {
         json_t *items = json_array();
         for (size_t i = 0; i < op.user_count; i++)
-            json_array_append_new(items, user_json_encode(&op.users[i]));
+            items = service_append(items, user_json_encode(&op.users[i]));
         json_t *next = op.more ? json_string(op.users[op.user_count - 1].id) : json_null();
         request_reply_data(request, 200, json_pack("{s:o, s:o}", "items", items, "next", next));
     }

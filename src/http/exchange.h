@@ -40,6 +40,7 @@ struct request {
     char *parameters[REQUEST_PARAMETERS_MAX]; /* owned */
     struct buffer body;
     bool body_refused; /* longer than allowed: read on, but not kept */
+    bool body_lost;    /* there was no memory for it: the same */
 
     void *state;
     void (*release)(void *state);
@@ -54,6 +55,13 @@ struct request {
     bool replied;
     enum MHD_Result queued; /* what queueing the reply said */
 };
+
+/* Seconds after which a refusal for want of room or memory is worth another try. */
+#define RETRY_AFTER_S "1"
+
+/* The reply for which no memory is needed, a 500. */
+#define NO_MEMORY_REPLY                                                                        \
+    "{\"status\":\"InternalServer\",\"message\":\"out of memory; try again\"}"
 
 /* Counts a request that others work on as under way until it is completed. */
 void request_count(struct request *request);

@@ -99,9 +99,8 @@ static void connection_notify(void *data, struct MHD_Connection *connection, voi
     }
     const union MHD_ConnectionInfo *info =
         MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD);
+    /* Without memory there is none: the first request is told so, and is the last one. */
     *context = visit_begin(&loop->visits, info->connect_fd, clock_boot_ms());
-    if (!*context)
-        shutdown(info->connect_fd, SHUT_RDWR);
 }
 
 static void request_completed(void *data, struct MHD_Connection *connection, void **state,

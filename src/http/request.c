@@ -3,15 +3,13 @@
 #include "base/clock.h"
 #include "config/limits.h"
 #include "http/exchange.h"
+#include "http/json_text.h"
 
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
-
-/* Seconds after which a refusal for want of room or memory is worth another try. */
-#define RETRY_AFTER_S "1"
 
 /* Of a file that is read while it is sent. */
 #define FILE_BLOCK_SIZE 65536
@@ -254,12 +252,10 @@ static bool long_reply_take(struct request *request, size_t bytes)
 
 void request_reply_json(struct request *request, int status, json_t *body)
 {
-    static char no_memory[] =
-        "{\"status\":\"InternalServer\",\"message\":\"out of memory; try again\"}";
+    static char no_memory[] = NO_MEMORY_REPLY;
     request_set_header(request, "Content-Type", "application/json");
     request_set_header(request, "Cache-Control", "no-store");
-    char *text =
-        body ? json_dumps(body, JSON_COMPACT | JSON_REAL_PRECISION(REAL_DIGITS)) : NULL;
+    char *text = json_text_write(body, JSON_COMPACT | JSON_REAL_PRECISION(REAL_DIGITS));
     json_decref(body);
     if (text && !long_reply_take(request, strlen(text))) {
         free(text);
@@ -271,10 +267,28 @@ void request_reply_json(struct request *request, int status, json_t *body)
         request_reply_bytes(request, status, text, strlen(text));
         return;
     }
+    /* Those of the answer that there was no memory for say nothing of this one. */
+    request->header_count = 0;
+    request_set_header(request, "Content-Type", "application/json");
+    request_set_header(request, "Cache-Control", "no-store");
     request_set_header(request, "Retry-After", RETRY_AFTER_S);
     request_reply_response(request, 500,
                            MHD_create_response_from_buffer(sizeof no_memory - 1, no_memory,
                                                            MHD_RESPMEM_PERSISTENT));
+}
+
+void request_reply_short(struct request *request, int status, const char *format, ...)
+{
+    char text[REQUEST_SHORT_BYTES];
+    va_list arguments;
+    va_start(arguments, format);
+    int length = vsnprintf(text, sizeof text, format, arguments);
+    va_end(arguments);
+    request_set_header(request, "Content-Type", "application/json");
+    request_set_header(request, "Cache-Control", "no-store");
+    request_reply_response(
+        request, status,
+        MHD_create_response_from_buffer((size_t)length, text, MHD_RESPMEM_MUST_COPY));
 }
 
 void request_reply_data(struct request *request, int status, json_t *data)

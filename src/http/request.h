@@ -72,6 +72,14 @@ void request_resume(struct request *request);
  */
 void request_set_header(struct request *request, const char *name, const char *value);
 
+/* Longest JSON text of a short reply, in bytes, with its end. */
+#define REQUEST_SHORT_BYTES 256
+
+/* Replies with JSON that is written out here, from what needs no escapes: takes no memory of
+ * ours. */
+void request_reply_short(struct request *request, int status, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+
 /* {"status":"ok","data":…}; takes `data`. Without memory the reply is a 500. */
 void request_reply_data(struct request *request, int status, json_t *data);
 

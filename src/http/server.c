@@ -21,6 +21,7 @@ struct server {
     atomic_llong crowded_until; /* boot-time clock: somebody was refused for want of room */
     atomic_size_t long_replies; /* bytes of long answers that are on their way */
     atomic_size_t under_way;
+    struct MHD_Response *spare; /* what is left to say when there is no memory for a request */
 };
 
 #define STOPPING "the service is stopping; try another or later"
@@ -186,10 +187,14 @@ static bool request_begin(struct server *server, struct request *request, const 
 
 static void body_append(struct request *request, const char *bytes, size_t length)
 {
-    if (!request->body_refused && buffer_append(&request->body, bytes, length) < 0) {
-        request->body_refused = true;
-        buffer_deinit(&request->body);
-    }
+    if (request->body_refused || request->body_lost)
+        return;
+    bool fits = length <= request->body.limit - request->body.length;
+    if (fits && buffer_append(&request->body, bytes, length) == 0)
+        return;
+    request->body_refused = !fits;
+    request->body_lost = fits;
+    buffer_deinit(&request->body);
 }
 
 static void request_handle(struct request *request)
@@ -201,6 +206,8 @@ static void request_handle(struct request *request)
     } else if (request->body_refused) {
         request_reply_error(request, 413, "the body is too large: %zu bytes at most",
                             request->body.limit);
+    } else if (request->body_lost) {
+        request_reply_error(request, 500, "out of memory; try again");
     } else {
         request->route->handler(request);
     }
@@ -210,12 +217,12 @@ static enum MHD_Result access_handle(void *data, struct MHD_Connection *connecti
                                      const char *path, const char *method, const char *version,
                                      const char *upload, size_t *upload_length, void **state)
 {
-    (void)connection;
+    struct server *server = data;
     struct request *request = *state;
     if (!request)
-        return MHD_NO;
+        return MHD_queue_response(connection, 500, server->spare);
     if (!request->begun) {
-        bool suspended = request_begin(data, request, path, method, version);
+        bool suspended = request_begin(server, request, path, method, version);
         log_for(NULL);
         /* A suspended request is somebody else's: nothing of it may be read. */
         return suspended || !request->replied ? MHD_YES : request->queued;
@@ -230,7 +237,7 @@ static enum MHD_Result access_handle(void *data, struct MHD_Connection *connecti
     }
     log_for(&request->trace);
     /* A body that ends after the stop is too late: nobody counts what would begin now. */
-    if (!request->next && is_stopping(data))
+    if (!request->next && is_stopping(server))
         request_reply_unavailable(request, STOPPING);
     else
         request_handle(request);
@@ -304,6 +311,23 @@ static int loops_open(struct server *server)
     return 0;
 }
 
+/* Made while there is memory; the connection that gets it ends with it. */
+static struct MHD_Response *spare_make(void)
+{
+    static char text[] = NO_MEMORY_REPLY;
+    struct MHD_Response *spare =
+        MHD_create_response_from_buffer(sizeof text - 1, text, MHD_RESPMEM_PERSISTENT);
+    if (spare &&
+        MHD_add_response_header(spare, "Content-Type", "application/json") == MHD_YES &&
+        MHD_add_response_header(spare, "Cache-Control", "no-store") == MHD_YES &&
+        MHD_add_response_header(spare, "Retry-After", RETRY_AFTER_S) == MHD_YES &&
+        MHD_add_response_header(spare, "Connection", "close") == MHD_YES)
+        return spare;
+    if (spare)
+        MHD_destroy_response(spare);
+    return NULL;
+}
+
 int server_open(const struct server_options *options, struct server **ret_server,
                 struct error *error)
 {
@@ -315,7 +339,8 @@ int server_open(const struct server_options *options, struct server **ret_server
     server->options = *options;
     if (options->admission)
         server->delay = delay_open();
-    if ((options->admission && !server->delay) || loops_open(server) < 0) {
+    server->spare = spare_make();
+    if ((options->admission && !server->delay) || !server->spare || loops_open(server) < 0) {
         server_close(server);
         return error_set(
             error, ERROR_UNAVAILABLE,
@@ -361,5 +386,7 @@ void server_close(struct server *server)
     loops_close(server);
     listener_close(server->options.socket);
     delay_close(server->delay);
+    if (server->spare)
+        MHD_destroy_response(server->spare);
     free(server);
 }

@@ -28,8 +28,8 @@ static char *file_read(const char *path, bool secret, struct error *error)
     char *text = NULL;
     if (secret && secret_is_exposed(&status, geteuid()))
         error_set(error, ERROR_CONFIG, "the key %s can be read by others: chmod 600 it", path);
-    else
-        text = calloc(1, (size_t)status.st_size + 1);
+    else if (!(text = calloc(1, (size_t)status.st_size + 1)))
+        error_set(error, ERROR_NO_MEMORY, "no memory for %s", path);
     if (text && read(file, text, (size_t)status.st_size) != status.st_size) {
         error_set(error, ERROR_CONFIG, "cannot read %s", path);
         free(text);

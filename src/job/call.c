@@ -1,5 +1,7 @@
 #include "job/call.h"
 
+#include "http/json_text.h"
+
 #include <ctype.h>
 #include <jansson.h>
 #include <stdio.h>
@@ -56,7 +58,8 @@ static bool counts_read(const json_t *object, struct call_counts *ret_counts)
 
 bool call_progress_read(const char *line, size_t length, struct call_counts *ret_counts)
 {
-    json_t *object = json_loadb(line, length, JSON_REJECT_DUPLICATES, NULL);
+    json_error_t fault;
+    json_t *object = json_text_read(line, length, JSON_REJECT_DUPLICATES, &fault);
     const json_t *progress = json_object_get(object, "progress");
     bool told = json_is_object(progress) && counts_read(progress, ret_counts);
     json_decref(object);
@@ -240,9 +243,10 @@ void call_judge(const struct http_response *response, const struct call_success 
         retry_judge(response, ret_verdict);
         return;
     }
+    json_error_t fault;
     json_t *envelope = response->body.length
-                           ? json_loadb(response->body.bytes, response->body.length,
-                                        JSON_REJECT_DUPLICATES, NULL)
+                           ? json_text_read(response->body.bytes, response->body.length,
+                                            JSON_REJECT_DUPLICATES, &fault)
                            : NULL;
     if (!status_in(success, response->status)) {
         status_judge(response, envelope, secrets, ret_verdict);

@@ -1,6 +1,7 @@
 #include "job/state.h"
 
 #include "base/clock.h"
+#include "http/json_text.h"
 #include "job/civil.h"
 #include "job/slots.h"
 
@@ -132,7 +133,7 @@ int state_write(const char *path, const struct state_record *record, struct erro
     json_t *encoded = record_encode(record, old_success);
     char *text = NULL;
     if (encoded && json_object_set_new(jobs, record->job, encoded) == 0)
-        text = json_dumps(root, JSON_INDENT(2));
+        text = json_text_write(root, JSON_INDENT(2));
     json_decref(root);
     if (!text)
         return error_set(error, ERROR_NO_MEMORY, "state file %s: no memory", path);

@@ -5,6 +5,7 @@
 #include "base/log.h"
 #include "base/notify.h"
 #include "config/job_options.h"
+#include "http/json_text.h"
 #include "job/check.h"
 #include "job/drive.h"
 #include "job/roster.h"
@@ -127,6 +128,7 @@ int main(int argc, char **argv)
     struct job_options options;
     struct error error = {0};
     bool help = false;
+    json_text_prepare();
     int result = job_options_read(argc - 1, argv + (argc > 0), &options, &help, &error);
     if (result == 0 && help)
         job_options_print_help();

@@ -10,6 +10,7 @@
 #include "handlers/service.h"
 #include "http/admission.h"
 #include "http/guard.h"
+#include "http/json_text.h"
 #include "http/listener.h"
 #include "http/server.h"
 #include "programs/drivers.h"
@@ -475,6 +476,7 @@ static int check(struct program *program, struct error *error)
 int main(int argc, char **argv)
 {
     int taken;
+    json_text_prepare();
     const struct service_word *word = service_word_find(argc - 1, argv + 1, &taken);
     if (word)
         return word->main(argc - 1 - taken, argv + 1 + taken);
