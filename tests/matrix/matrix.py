@@ -44,6 +44,7 @@ from support.s3 import StandIn  # noqa: E402
 from support.service import Service, person  # noqa: E402
 
 DATABASES, PROVIDERS = ("sqlite", "postgres"), ("local", "s3d")
+COMBINATIONS = list(itertools.product(DATABASES, PROVIDERS))
 RULES_SIZE = 4096
 PATIENCE = 60
 LONG_AGO = 1_600_000_000_000
@@ -127,16 +128,18 @@ def is_empty(path):
 class World:
     """A database and a store with a service on them, and what clients were told."""
 
+    subject_type, options = Subject, OPTIONS
+
     def __init__(self, folder, provider):
         self.folder = pathlib.Path(folder)
         self.folder.mkdir(parents=True)
-        options, self.standin = dict(OPTIONS), None
+        options, self.standin = dict(self.options), None
         if provider == "s3d":
             self.standin = StandIn(self.folder)
             options |= {"files": self.standin.url(), "environment": self.standin.environment}
         if services.SERVER:
             options["queue"] = "postgres"
-        self.subject = Subject(self.folder / "service", **options)
+        self.subject = self.subject_type(self.folder / "service", **options)
         self.store = S3Store(self.standin) if self.standin else LocalStore(self.subject.files)
         self.log, self.users = [], []
         self.planted, self.numbers = [], itertools.count(1)

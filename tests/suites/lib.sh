@@ -23,11 +23,13 @@ build_plain() {
     build_in gcc
 }
 
-# The programs with their failpoints (src/failpoints), and what they are tried with.
+# The programs with their failpoints (src/failpoints), once more with memory that fails, and what
+# they are tried with.
 build_failpoints() {
     build=$root/build-test/failpoints
     [[ -f $build/build.ninja ]] || meson setup "$build" -Dfailpoints=true
-    ninja -C "$build" src/programs/users-service tests/s3d/s3d
+    ninja -C "$build" src/programs/users-service tests/s3d/s3d tests/torture/users-service \
+        tests/torture/fallback-job
 }
 
 # Runs tests of the tree in `build`; the arguments are meson's. One that fails fails the suite,
@@ -78,7 +80,8 @@ check() {
 # to files; sanitizers_are_silent finds them, whoever started the program.
 build_sanitized() {
     local name=$1 kinds=$2
-    build_in "$name" -Db_sanitize="$kinds" -Dc_args=-fno-sanitize-recover=all
+    shift 2
+    build_in "$name" -Db_sanitize="$kinds" -Dc_args=-fno-sanitize-recover=all "$@"
     local options="log_path=$results/sanitizer:halt_on_error=1"
     export ASAN_OPTIONS=$options:detect_stack_use_after_return=1:strict_string_checks=1
     export UBSAN_OPTIONS=$options:print_stacktrace=1
