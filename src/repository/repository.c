@@ -2,6 +2,7 @@
 
 #include "base/clock.h"
 #include "metrics/metrics.h"
+#include "repository/lane.h"
 #include "repository/lookups.h"
 #include "repository/tally.h"
 
@@ -12,11 +13,15 @@
 /* Operations of one transaction: enough to share a sync, few enough to answer soon. */
 #define BATCH_OPS_MAX 512
 
+/* Claims and confirms of as many rows are worth a transaction of their own. */
+#define LARGE_ROWS 64
+
 struct repository {
     struct repository_driver *driver;
     struct mailbox mailbox;
+    struct lane lane; /* of drivers with two writers */
     struct tally tally;
-    pthread_t thread;
+    pthread_t thread, second;
     struct message stop;    /* the last message: ends the thread */
     struct lookups lookups; /* where the driver has use for them */
     size_t copies;          /* under way: each is among the messages again after each slice */
@@ -151,16 +156,106 @@ static bool batch_run(struct repository *repository, struct message **chain)
     return !stop;
 }
 
+static bool has_two_writers(const struct repository *repository)
+{
+    return repository->driver->writers > 1;
+}
+
+/* What may be carried out beside whatever the first thread does: as at another replica. */
+static bool op_is_large(const struct repository_op *op)
+{
+    if (op->verb == DELETIONS_CLAIM)
+        return op->claim.kind != CLAIM_KEYS && op->claim.limit >= LARGE_ROWS;
+    return op->verb == DELETIONS_CONFIRM && op->confirm.count >= LARGE_ROWS;
+}
+
+/*
+ * Whether it waits for the claims and confirms that came before it. Those of requests meet the
+ * same rows under the same locks, wherever they come from; others rely on what was confirmed:
+ * receipts are reopened, and classes are unblocked, with all that was sent before.
+ */
+static bool op_waits(const struct repository_op *op)
+{
+    switch (op->verb) {
+    case USER_ADD:
+    case USER_REPLACE:
+    case USER_MARK:
+    case AVATAR_CLEAR:
+    case GUARD_ADD:
+    case AVATAR_ATTACH:
+    case GUARD_SETTLE:
+    case DELETIONS_CLAIM:
+    case DELETIONS_CONFIRM:
+    case DELETION_ADD:
+    case RECEIPTS_SEAL:
+        return false;
+    default:
+        return true;
+    }
+}
+
+static bool chain_waits(const struct repository *repository, const struct message *chain)
+{
+    for (; chain; chain = chain->next) {
+        if (chain != &repository->stop && op_waits((const struct repository_op *)chain))
+            return true;
+    }
+    return false;
+}
+
+/* Puts the first thread's share of the lane before what it took; or all, carried out first. */
+static void lane_join(struct repository *repository, struct message **chain)
+{
+    if (chain_waits(repository, *chain)) {
+        struct message *before = lane_hold(&repository->lane);
+        while (before)
+            batch_run(repository, &before);
+        return;
+    }
+    struct message *share = lane_share(&repository->lane), **end = &share;
+    while (*end)
+        end = &(*end)->next;
+    *end = *chain;
+    *chain = share;
+}
+
 static void *store_thread(void *argument)
 {
     struct repository *repository = argument;
     bool running = true;
     while (running || repository->copies) {
-        struct message *chain = mailbox_take(&repository->mailbox, -1);
+        bool more = has_two_writers(repository) && lane_rest(&repository->lane);
+        struct message *chain = mailbox_take(&repository->mailbox, more ? 0 : -1);
+        if (has_two_writers(repository))
+            lane_join(repository, &chain);
         while (chain)
             running = batch_run(repository, &chain) && running;
     }
     return NULL;
+}
+
+static void *second_thread(void *argument)
+{
+    struct repository *repository = argument;
+    struct message *chain;
+    while ((chain = lane_wait(&repository->lane))) {
+        while (chain)
+            batch_run(repository, &chain);
+    }
+    return NULL;
+}
+
+/* One thread, or two; -1 with none started. */
+static int threads_start(struct repository *repository)
+{
+    if (pthread_create(&repository->thread, NULL, store_thread, repository) != 0)
+        return -1;
+    if (!has_two_writers(repository) ||
+        pthread_create(&repository->second, NULL, second_thread, repository) == 0)
+        return 0;
+    mailbox_post_always(&repository->mailbox, &repository->stop);
+    pthread_join(repository->thread, NULL);
+    return -1;
 }
 
 int repository_open(struct repository_driver *driver, const struct repository_room *room,
@@ -178,12 +273,16 @@ int repository_open(struct repository_driver *driver, const struct repository_ro
         goto no_mailbox;
     if (driver->look_up && lookups_start(&repository->lookups, driver, room->lookups) != 0)
         goto no_lookups;
-    if (pthread_create(&repository->thread, NULL, store_thread, repository) != 0)
+    if (lane_init(&repository->lane) != 0)
+        goto no_lane;
+    if (threads_start(repository) < 0)
         goto no_thread;
     *ret_repository = repository;
     return 0;
 
 no_thread:
+    lane_deinit(&repository->lane);
+no_lane:
     if (driver->look_up)
         lookups_stop(&repository->lookups);
 no_lookups:
@@ -205,6 +304,11 @@ void repository_close(struct repository *repository)
         lookups_stop(&repository->lookups);
     mailbox_post_always(&repository->mailbox, &repository->stop);
     pthread_join(repository->thread, NULL);
+    if (has_two_writers(repository)) {
+        lane_end(&repository->lane);
+        pthread_join(repository->second, NULL);
+    }
+    lane_deinit(&repository->lane);
     mailbox_deinit(&repository->mailbox);
     tally_deinit(&repository->tally);
     repository->driver->close(repository->driver);
@@ -218,12 +322,15 @@ bool repository_submit(struct repository *repository, struct repository_op *op)
 
 void repository_submit_always(struct repository *repository, struct repository_op *op)
 {
-    mailbox_post_always(&repository->mailbox, &op->message);
+    if (!has_two_writers(repository) || !op_is_large(op))
+        mailbox_post_always(&repository->mailbox, &op->message);
+    else if (lane_post(&repository->lane, &op->message))
+        mailbox_wake(&repository->mailbox);
 }
 
 size_t repository_queued(struct repository *repository)
 {
-    return mailbox_depth(&repository->mailbox);
+    return mailbox_depth(&repository->mailbox) + lane_depth(&repository->lane);
 }
 
 size_t repository_lookups_queued(struct repository *repository)

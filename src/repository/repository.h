@@ -1,11 +1,12 @@
 /*
  * repository: users, deletions and receipts; one interface over every database.
  *
- * A writing operation is submitted from any thread, carried out by the store thread together
+ * A writing operation is submitted from any thread, carried out by a store thread together
  * with what else is queued (one transaction, group commit), and answered by `done` after the
- * COMMIT. A reading operation is answered on the caller's thread; where that takes a round trip
- * to the database, a look-up can be handed to a thread that reads instead, and is answered by
- * `done` as well.
+ * COMMIT. Of a driver with two writers, large claims and confirms have no order among the
+ * others, except that the rare operations come after those submitted before them. A reading
+ * operation is answered on the caller's thread; where that takes a round trip to the database,
+ * a look-up can be handed to a thread that reads instead, and is answered by `done` as well.
  *
  * Times in rows and in answers are the database's, in milliseconds since 1970-01-01 UTC.
  * The rules named below (R1, D3 …) are explained in docs/protocol.md.
@@ -353,10 +354,13 @@ void repository_op_deinit(struct repository_op *op);
 bool repository_keys_add(struct repository_keys *keys, const char *key);
 
 /*
- * A driver. `apply` runs on the store thread only; `read` on any thread.
+ * A driver. `apply` runs on the store threads only, `writers` of them at a time; `read` on any
+ * thread.
  */
 struct repository_driver {
     const char *name;
+    /* 2: claims and confirms may go beside anything else, as if another replica sent them. */
+    int writers;
     /*
      * Carries out `count` operations in one transaction and sets each outcome; on return what
      * has an outcome other than FAILED is durable. Never calls `done`.
@@ -382,7 +386,7 @@ struct repository_driver {
     char secret[SHA256_TEXT_SIZE];
 };
 
-/* The store thread with its mailbox and driver. */
+/* The store threads, one or two, with their mailbox and driver. */
 struct repository;
 
 /* How many may wait for each thread. */

@@ -7,6 +7,7 @@
 #include "repository/postgres/readers.h"
 #include "repository/postgres/schema.h"
 
+#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -24,13 +25,23 @@
 #define RETRY_PAUSE_LEAST_MS 100
 #define RETRY_PAUSE_MOST_MS  3000
 
+#define WRITERS 2
+
+/* A connection that writes, with a row of its own in writers. */
+struct writer {
+    struct session session;
+    char id[UUID_TEXT_SIZE];
+    int64_t batch; /* number of the last batch */
+    int64_t retry_at, retry_pause_ms;
+    bool taken, was_connected;
+};
+
 struct postgres {
     struct repository_driver driver;
     struct address address;
-    struct session writer;
-    char writer_id[UUID_TEXT_SIZE];
-    int64_t batch; /* number of the last batch */
-    int64_t retry_at, retry_pause_ms;
+    pthread_mutex_t lock; /* over who takes which */
+    pthread_cond_t given_back;
+    struct writer writers[WRITERS]; /* the second connects when two are wanted at once */
     struct readers readers;
     bool has_readers;
 };
@@ -43,51 +54,89 @@ static void pause_until(int64_t boot_ms)
 }
 
 /* Connects if needed; -1 with the reason in the connection's words. */
-static int writer_connect(struct postgres *postgres)
+static int writer_connect(const struct postgres *postgres, struct writer *writer)
 {
-    struct session *writer = &postgres->writer;
+    struct session *session = &writer->session;
     struct error error;
-    if (writer->handle)
+    if (session->handle)
         return 0;
-    if (clock_boot_ms() < postgres->retry_at)
+    if (clock_boot_ms() < writer->retry_at)
         return -1;
-    bool opened = session_open(writer, &postgres->address, WRITE_TIMEOUT_MS, &error) == 0;
-    if (opened && session_prepare(writer, true) == 0) {
-        postgres->retry_pause_ms = RETRY_PAUSE_LEAST_MS;
-        log_info("connected to the database again");
+    bool opened = session_open(session, &postgres->address, WRITE_TIMEOUT_MS, &error) == 0;
+    if (opened && session_prepare(session, true) == 0) {
+        writer->retry_pause_ms = RETRY_PAUSE_LEAST_MS;
+        if (writer->was_connected)
+            log_info("connected to the database again");
+        writer->was_connected = true;
         return 0;
     }
     if (!opened)
-        memcpy(writer->words, error.text, sizeof writer->words);
-    session_close(writer);
-    postgres->retry_at = clock_boot_ms() + postgres->retry_pause_ms;
-    if (postgres->retry_pause_ms < RETRY_PAUSE_MOST_MS)
-        postgres->retry_pause_ms *= 2;
+        memcpy(session->words, error.text, sizeof session->words);
+    session_close(session);
+    writer->retry_at = clock_boot_ms() + writer->retry_pause_ms;
+    if (writer->retry_pause_ms < RETRY_PAUSE_MOST_MS)
+        writer->retry_pause_ms *= 2;
     return -1;
+}
+
+static void writer_give_back(struct postgres *postgres, struct writer *writer)
+{
+    pthread_mutex_lock(&postgres->lock);
+    writer->taken = false;
+    pthread_cond_broadcast(&postgres->given_back);
+    pthread_mutex_unlock(&postgres->lock);
+}
+
+/* Waits for one of the first `count` that nobody has. */
+static struct writer *writer_wait(struct postgres *postgres, size_t count)
+{
+    struct writer *writer = NULL;
+    pthread_mutex_lock(&postgres->lock);
+    for (;;) {
+        for (size_t i = 0; i < count && !writer; i++) {
+            if (!postgres->writers[i].taken)
+                writer = &postgres->writers[i];
+        }
+        if (writer)
+            break;
+        pthread_cond_wait(&postgres->given_back, &postgres->lock);
+    }
+    writer->taken = true;
+    pthread_mutex_unlock(&postgres->lock);
+    return writer;
+}
+
+/* The second is a help: where the server has no room for it, the first does it all. */
+static struct writer *writer_take(struct postgres *postgres)
+{
+    struct writer *writer = writer_wait(postgres, WRITERS);
+    if (writer == postgres->writers || writer_connect(postgres, writer) == 0)
+        return writer;
+    writer_give_back(postgres, writer);
+    return writer_wait(postgres, 1);
 }
 
 /*
  * Runs a batch until its end is known: while it is not, nobody can be answered truthfully.
  * Returns true if its operations have their answers, false if each is to be tried alone.
  */
-static bool batch_settle(struct postgres *postgres, struct repository_op **ops, size_t count)
+static bool batch_settle(const struct postgres *postgres, struct writer *writer,
+                         struct repository_op **ops, size_t count)
 {
-    struct batch batch = {.ops = ops,
-                          .count = count,
-                          .writer_id = postgres->writer_id,
-                          .number = ++postgres->batch};
+    struct batch batch = {
+        .ops = ops, .count = count, .writer_id = writer->id, .number = ++writer->batch};
     int64_t unknown_until = 0;
     int again = 0, lost = 0;
     for (;;) {
         enum batch_end end = BATCH_LOST;
-        bool connected = writer_connect(postgres) == 0;
+        bool connected = writer_connect(postgres, writer) == 0;
         if (connected)
-            end = batch_run(&postgres->writer, &batch);
+            end = batch_run(&writer->session, &batch);
         if (end == BATCH_KEPT)
             return true;
         if (end == BATCH_UNKNOWN && !unknown_until) {
             log_warning("the connection was lost at COMMIT; finding out what came of it",
-                        log_text("error", postgres->writer.words));
+                        log_text("error", writer->session.words));
             unknown_until = clock_boot_ms() + UNKNOWN_TIMEOUT_MS;
         }
         if (end == BATCH_AGAIN && again++ < AGAIN_MAX)
@@ -99,11 +148,11 @@ static bool batch_settle(struct postgres *postgres, struct repository_op **ops, 
         if (!wait || clock_boot_ms() > unknown_until) {
             batch_fail(&batch, wait
                                    ? "the connection was lost at COMMIT, with an unknown result"
-                                   : postgres->writer.words);
+                                   : writer->session.words);
             /* What may have been kept is not done again, neither whole nor one by one. */
             return count == 1 || wait || end == BATCH_LOST;
         }
-        pause_until(connected ? clock_boot_ms() + RETRY_PAUSE_LEAST_MS : postgres->retry_at);
+        pause_until(connected ? clock_boot_ms() + RETRY_PAUSE_LEAST_MS : writer->retry_at);
     }
 }
 
@@ -111,10 +160,12 @@ static void postgres_apply(struct repository_driver *driver, struct repository_o
                            size_t count)
 {
     struct postgres *postgres = (struct postgres *)driver;
-    if (!batch_settle(postgres, ops, count)) {
+    struct writer *writer = writer_take(postgres);
+    if (!batch_settle(postgres, writer, ops, count)) {
         for (size_t i = 0; i < count; i++)
-            batch_settle(postgres, &ops[i], 1);
+            batch_settle(postgres, writer, &ops[i], 1);
     }
+    writer_give_back(postgres, writer);
     size_t failed = 0, last = 0;
     for (size_t i = 0; i < count; i++) {
         if (ops[i]->outcome == REPOSITORY_FAILED) {
@@ -143,15 +194,18 @@ static void postgres_close(struct repository_driver *driver)
     struct postgres *postgres = (struct postgres *)driver;
     if (postgres->has_readers)
         readers_deinit(&postgres->readers);
-    session_close(&postgres->writer);
+    for (size_t i = 0; i < WRITERS; i++)
+        session_close(&postgres->writers[i].session);
     address_deinit(&postgres->address);
+    pthread_cond_destroy(&postgres->given_back);
+    pthread_mutex_destroy(&postgres->lock);
     free(postgres);
 }
 
-/* One attempt to get the writing connection to where it can be used. */
+/* One attempt to get the first writing connection to where it can be used. */
 static int writer_open(struct postgres *postgres, struct error *error)
 {
-    struct session *writer = &postgres->writer;
+    struct session *writer = &postgres->writers[0].session;
     struct query forget;
     if (session_open(writer, &postgres->address, WRITE_TIMEOUT_MS, error) < 0)
         return -1;
@@ -166,6 +220,7 @@ static int writer_open(struct postgres *postgres, struct error *error)
         session_close(writer);
         return -1;
     }
+    postgres->writers[0].was_connected = true;
     return 0;
 }
 
@@ -186,19 +241,36 @@ static int writer_open_in_time(struct postgres *postgres, int64_t timeout_ms,
     return 0;
 }
 
-int repository_postgres_open(const char *url, int64_t startup_timeout_ms,
-                             struct repository_driver **ret_driver, struct error *error)
+static struct postgres *postgres_make(void)
 {
     struct postgres *postgres = calloc(1, sizeof *postgres);
     if (!postgres)
+        return NULL;
+    if (pthread_mutex_init(&postgres->lock, NULL) == 0) {
+        if (pthread_cond_init(&postgres->given_back, NULL) == 0)
+            return postgres;
+        pthread_mutex_destroy(&postgres->lock);
+    }
+    free(postgres);
+    return NULL;
+}
+
+int repository_postgres_open(const char *url, int64_t startup_timeout_ms,
+                             struct repository_driver **ret_driver, struct error *error)
+{
+    struct postgres *postgres = postgres_make();
+    if (!postgres)
         return error_set(error, ERROR_NO_MEMORY, "no memory for the database");
     postgres->driver = (struct repository_driver){.name = "postgres",
+                                                  .writers = WRITERS,
                                                   .apply = postgres_apply,
                                                   .read = postgres_read,
                                                   .look_up = postgres_look_up_all,
                                                   .close = postgres_close};
-    postgres->retry_pause_ms = RETRY_PAUSE_LEAST_MS;
-    uuid_generate(postgres->writer_id);
+    for (size_t i = 0; i < WRITERS; i++) {
+        postgres->writers[i].retry_pause_ms = RETRY_PAUSE_LEAST_MS;
+        uuid_generate(postgres->writers[i].id);
+    }
     if (address_parse(url, &postgres->address, error) == 0 &&
         writer_open_in_time(postgres, startup_timeout_ms, error) == 0 &&
         readers_init(&postgres->readers, &postgres->address, error) == 0) {

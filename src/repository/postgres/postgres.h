@@ -1,10 +1,10 @@
 /*
  * postgres: the repository in a PostgreSQL database, for any number of processes at a time.
  *
- * One connection writes, on the store thread: what has queued up goes into one transaction, in
- * few round trips. A few others read; libpq is waited for on the caller's thread, which
- * therefore stands still for as long as the database does, up to a time-out, and fails at once
- * for a while after that.
+ * Two connections write, one for each store thread, the second from when it is first wanted:
+ * what has queued up goes into one transaction, in few round trips. A few others read; libpq is
+ * waited for on the caller's thread, which therefore stands still for as long as the database
+ * does, up to a time-out, and fails at once for a while after that.
  *
  * A connection that breaks is made anew. Where it broke at COMMIT, the transaction's own row
  * says whether that took effect, before anything is answered or done again (D4).
