@@ -31,8 +31,12 @@ class Machine:
             self.holder = subprocess.Popen([BOOT, system, beside / "layer", self.cgroup],
                                            env=roots.ENVIRONMENT, stdin=subprocess.DEVNULL,
                                            stdout=output, stderr=output)
-        self.first = programs.wait_for(self.first_process, timeout=60, what="a first process")
-        programs.wait_for(self.is_up, timeout=120, what="systemd", every=0.5)
+        try:
+            self.first = programs.wait_for(self.first_process, timeout=60, what="a first process")
+            programs.wait_for(self.is_up, timeout=120, what="systemd", every=0.5)
+        except BaseException:
+            self.holder.kill()
+            raise
         self.folder = pathlib.Path(f"/proc/{self.first}/root")
         self.service = Neighbour(self.first)
 

@@ -47,8 +47,8 @@ def sources():
 
 
 def archive(path):
-    """The smallest system as a tar archive; a path with `~` is as good as none to mmdebstrap."""
-    assert os.geteuid() == 0, "whole systems are tried as root only"
+    """The smallest system, packed at a path."""
+    assert os.geteuid() == 0, "whole systems are made and tried as root only"
     run("mmdebstrap", "--quiet", "--variant=minbase", RELEASE, path, "-", stdin=None,
         input=sources())
     return path

@@ -87,10 +87,12 @@ def host(packed, tmp_path_factory):
     """One with both images, made of the smallest system by the document's commands."""
     folder = tmp_path_factory.mktemp("host")
     made = Host(folder)
-    made.build(f"podman import {packed} debian:12-slim")
-    made.build(IMAGES)
-    yield made
-    made.close()
+    try:
+        made.build(f"podman import {packed} debian:12-slim")
+        made.build(IMAGES)
+        yield made
+    finally:
+        made.close()
     shutil.rmtree(folder)
 
 
