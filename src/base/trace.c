@@ -1,7 +1,7 @@
 #include "base/trace.h"
 
+#include "base/clock.h"
 #include "base/random.h"
-#include "base/uuid.h"
 
 #include <stdint.h>
 #include <stdio.h>
@@ -34,6 +34,33 @@ static bool parent_is_sound(const char *parent)
            digits_are_hex(parent + 53, 2);
 }
 
+/* A request's ids have to differ, not to be unguessable: a thread asks for a seed, once. */
+static uint64_t id_draw(void)
+{
+    static _Thread_local struct random ids;
+    static _Thread_local bool seeded;
+    if (!seeded)
+        random_fill(&ids.state, sizeof ids.state);
+    seeded = true;
+    return random_next(&ids);
+}
+
+static void digits_write(uint64_t value, char *digits, size_t count)
+{
+    for (size_t i = count; i-- > 0; value >>= 4)
+        digits[i] = "0123456789abcdef"[value & 15];
+    digits[count] = '\0';
+}
+
+/* The time goes first: what was drawn alike at another time is another id all the same. */
+static void id_begin(struct trace *ret_trace)
+{
+    *ret_trace = (struct trace){.sampled = true};
+    digits_write((uint64_t)clock_wall_ms(), ret_trace->id, 12);
+    digits_write(id_draw(), ret_trace->id + 12, 4);
+    digits_write(id_draw(), ret_trace->id + 16, 16);
+}
+
 void trace_begin(const char *uuid, struct trace *ret_trace)
 {
     size_t length = 0;
@@ -48,17 +75,18 @@ void trace_begin(const char *uuid, struct trace *ret_trace)
 void trace_take(const char *parent, struct trace *ret_trace)
 {
     if (!parent || !parent_is_sound(parent)) {
-        char uuid[UUID_TEXT_SIZE];
-        uuid_generate(uuid);
-        trace_begin(uuid, ret_trace);
-        return;
+        id_begin(ret_trace);
+    } else {
+        *ret_trace = (struct trace){.given = true};
+        memcpy(ret_trace->id, parent + 3, TRACE_ID_SIZE - 1);
+        char last = parent[54];
+        int flags = last <= '9' ? last - '0' : last - 'a' + 10;
+        ret_trace->sampled = flags & FLAG_SAMPLED;
     }
-    *ret_trace = (struct trace){.given = true};
-    memcpy(ret_trace->id, parent + 3, TRACE_ID_SIZE - 1);
-    char last = parent[54];
-    int flags = last <= '9' ? last - '0' : last - 'a' + 10;
-    ret_trace->sampled = flags & FLAG_SAMPLED;
-    trace_go_on(ret_trace);
+    uint64_t span = 0;
+    while (span == 0)
+        span = id_draw();
+    digits_write(span, ret_trace->span, TRACE_SPAN_SIZE - 1);
 }
 
 void trace_go_on(struct trace *trace)
@@ -66,7 +94,7 @@ void trace_go_on(struct trace *trace)
     uint64_t span = 0;
     while (span == 0)
         random_fill(&span, sizeof span);
-    snprintf(trace->span, sizeof trace->span, "%016llx", (unsigned long long)span);
+    digits_write(span, trace->span, TRACE_SPAN_SIZE - 1);
 }
 
 void trace_format(const struct trace *trace, char ret_text[static TRACE_PARENT_SIZE])

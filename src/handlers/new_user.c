@@ -66,7 +66,7 @@ static void user_created_reply(struct request *request, const struct user *user)
     snprintf(location, sizeof location, "/api/users/%s", user->id);
     request_set_header(request, "Location", location);
     user_set_tag(request, user);
-    request_reply_data(request, 201, user_json_encode(user));
+    user_json_reply(request, 201, user);
 }
 
 static void new_user_end(struct request *request)

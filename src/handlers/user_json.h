@@ -12,6 +12,16 @@
 /* The user for a reply; NULL without memory. */
 json_t *user_json_encode(const struct user *user);
 
+/*
+ * The reply's whole text around it, as the tree above would be written, without the tree, which
+ * costs more than all the rest of a read. NULL: a text in it has to be escaped or may be no
+ * UTF-8, or there is no memory. The caller frees it.
+ */
+char *user_json_print(const struct user *user);
+
+/* Replies with a user. */
+void user_json_reply(struct request *request, int status, const struct user *user);
+
 /* The avatar for a reply: null if there is none. */
 json_t *user_json_encode_avatar(const struct user *user);
 

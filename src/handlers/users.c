@@ -70,7 +70,7 @@ static void user_reply(struct request *request, const struct user *user)
     if (known && condition_lists_tag(known, tag, true))
         request_reply_empty(request, 304);
     else
-        request_reply_data(request, 200, user_json_encode(user));
+        user_json_reply(request, 200, user);
 }
 
 static void users_get_end(struct request *request)
@@ -117,7 +117,7 @@ static void users_put_end(struct request *request)
         break;
     default:
         user_set_tag(request, &run->flow.op.user);
-        request_reply_data(request, 200, user_json_encode(&run->flow.op.user));
+        user_json_reply(request, 200, &run->flow.op.user);
     }
 }
 

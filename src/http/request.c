@@ -250,11 +250,22 @@ static bool long_reply_take(struct request *request, size_t bytes)
     return true;
 }
 
+static void json_headers_set(struct request *request)
+{
+    request_set_header(request, "Content-Type", "application/json");
+    request_set_header(request, "Cache-Control", "no-store");
+}
+
+void request_reply_json_text(struct request *request, int status, char *text, size_t length)
+{
+    json_headers_set(request);
+    request_reply_bytes(request, status, text, length);
+}
+
 void request_reply_json(struct request *request, int status, json_t *body)
 {
     static char no_memory[] = NO_MEMORY_REPLY;
-    request_set_header(request, "Content-Type", "application/json");
-    request_set_header(request, "Cache-Control", "no-store");
+    json_headers_set(request);
     char *text = json_text_write(body, JSON_COMPACT | JSON_REAL_PRECISION(REAL_DIGITS));
     json_decref(body);
     if (text && !long_reply_take(request, strlen(text))) {
@@ -269,8 +280,7 @@ void request_reply_json(struct request *request, int status, json_t *body)
     }
     /* Those of the answer that there was no memory for say nothing of this one. */
     request->header_count = 0;
-    request_set_header(request, "Content-Type", "application/json");
-    request_set_header(request, "Cache-Control", "no-store");
+    json_headers_set(request);
     request_set_header(request, "Retry-After", RETRY_AFTER_S);
     request_reply_response(request, 500,
                            MHD_create_response_from_buffer(sizeof no_memory - 1, no_memory,

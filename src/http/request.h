@@ -83,6 +83,9 @@ void request_reply_short(struct request *request, int status, const char *format
 /* {"status":"ok","data":…}; takes `data`. Without memory the reply is a 500. */
 void request_reply_data(struct request *request, int status, json_t *data);
 
+/* The whole body, written already; takes `text`, which malloc made. */
+void request_reply_json_text(struct request *request, int status, char *text, size_t length);
+
 /* The whole body as it is; takes `body`. */
 void request_reply_json(struct request *request, int status, json_t *body);
 

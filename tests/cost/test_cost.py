@@ -25,7 +25,7 @@ SMALL, LARGE = 256, 768
 # so does in how many pieces a request comes.
 COUNTED = ("accept4", "read", "readv", "pread64", "write", "writev", "pwrite64", "sendto",
            "sendmsg", "sendfile", "openat", "openat2", "close", "unlinkat", "renameat2", "linkat",
-           "fsync", "fdatasync", "newfstatat", "statx")
+           "fsync", "fdatasync", "newfstatat", "statx", "getrandom")
 
 
 def judge(name, measured):
@@ -51,7 +51,7 @@ def instructions(workload, folder, count):
     return int(re.search(r"refs:\s+([\d,]+)", done.stderr).group(1).replace(",", ""))
 
 
-@pytest.mark.parametrize("workload", ["create", "drain", "image", "schedule"])
+@pytest.mark.parametrize("workload", ["create", "read", "drain", "image", "schedule"])
 def test_instructions_for_one(workload, tmp_path):
     few, many = (instructions(workload, tmp_path / str(count), count) for count in (SMALL, LARGE))
     judge(f"instructions, {workload}", (many - few) // (LARGE - SMALL))

@@ -2,6 +2,7 @@
  * A fixed piece of work, for counting what it costs: `workload NAME FOLDER COUNT [FILE]`. It
  * runs in one thread and draws nothing by chance, so that two runs cost the same.
  */
+#include "handlers/user_json.h"
 #include "images/image.h"
 #include "job/next.h"
 #include "repository/sqlite/sqlite.h"
@@ -83,6 +84,24 @@ static void users_create(const struct work *work)
     driver->close(driver);
 }
 
+/* Of a batch of users, as often as it takes: from the id to the text of the reply. */
+static void users_read(const struct work *work)
+{
+    struct repository_driver *driver = database_open(work);
+    apply_many(driver, BATCH, user_fill);
+    for (int64_t i = 0; i < work->count; i++) {
+        struct repository_op wanted = {0}, op = {.verb = USER_GET};
+        user_fill(&wanted, i % BATCH);
+        memcpy(op.id, wanted.user.id, sizeof op.id);
+        driver->read(driver, &op);
+        char *text = op.outcome == REPOSITORY_OK ? user_json_print(&op.user) : NULL;
+        if (!text)
+            fail("a user was not read");
+        free(text);
+    }
+    driver->close(driver);
+}
+
 static void deletion_fill(struct repository_op *op, int64_t number)
 {
     op->verb = DELETION_ADD;
@@ -157,10 +176,8 @@ static const struct {
     const char *name;
     void (*run)(const struct work *work);
 } workloads[] = {
-    {"create", users_create},
-    {"drain", deletions_drain},
-    {"image", image_clean_often},
-    {"schedule", schedule_follow},
+    {"create", users_create},     {"drain", deletions_drain},    {"read", users_read},
+    {"image", image_clean_often}, {"schedule", schedule_follow},
 };
 
 int main(int argc, char **argv)

@@ -24,6 +24,19 @@ static bool user_take(const uint8_t *bytes, size_t length, struct user *user)
     return taken;
 }
 
+/* A reply that is printed is the one that the tree would have been. */
+static void reply_compare(struct user *user, json_t *encoded)
+{
+    user->created_at = user->updated_at = 1;
+    json_decref(encoded);
+    json_t *tree = json_pack("{s:s, s:o}", "status", "ok", "data", user_json_encode(user));
+    char *expected = json_dumps(tree, JSON_COMPACT), *text = user_json_print(user);
+    FUZZ_HOLDS(!text || (expected && strcmp(text, expected) == 0));
+    free(text);
+    free(expected);
+    json_decref(tree);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t length)
 {
     struct user user = {0}, again = {0};
@@ -39,6 +52,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t length)
         FUZZ_HOLDS(strlen((char *)&user + field->offset) < field->size);
     }
     free(text);
-    json_decref(encoded);
+    reply_compare(&user, encoded);
     return 0;
 }

@@ -101,7 +101,10 @@ int64_t pq_column_number(struct query *query)
 
 void pq_column_copy(struct query *query, char *text, size_t size)
 {
-    snprintf(text, size, "%s", pq_column_text(query));
+    const char *value = pq_column_text(query);
+    size_t length = strnlen(value, size - 1);
+    memcpy(text, value, length);
+    text[length] = '\0';
 }
 
 void pq_end(struct query *query)

@@ -122,7 +122,10 @@ const char *query_column_text(struct query *query)
 
 void query_column_copy(struct query *query, char *text, size_t size)
 {
-    snprintf(text, size, "%s", query_column_text(query));
+    const char *value = query_column_text(query);
+    size_t length = strnlen(value, size - 1);
+    memcpy(text, value, length);
+    text[length] = '\0';
 }
 
 void query_end(struct query *query)

@@ -58,6 +58,10 @@ static void trace__begins_one_where_there_is_none(void **state)
         assert_int_equal(strspn(trace.id, "0123456789abcdef"), 32);
         assert_string_not_equal(trace.id, ID);
     }
+    struct trace first, second;
+    trace_take(NULL, &first);
+    trace_take(NULL, &second);
+    assert_string_not_equal(first.id, second.id);
 }
 
 static void trace__passes_on_what_can_be_taken_over(void **state)
