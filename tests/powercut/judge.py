@@ -2,7 +2,8 @@
 Judges a folder as a power cut may have left it: as it lies there, and with a service on it.
 
 `log` is what clients had been told by then, as the checker takes it, with these beside: "seal" (the
-digest of a seal that was shown) and "audit" (an audit was said to be done).
+digest of a seal that was shown), "audit" (an audit was said to be done) and "epoch" (the one that a
+backup was said to be older than).
 """
 import contextlib
 import hashlib
@@ -25,6 +26,11 @@ DAYS_PASS = "UPDATE deletions SET " + ", ".join(
     f"{name} = {name} - {3 * 86_400_000}" for name in ("created_at", "not_before", "due_at"))
 
 
+def about_users(log):
+    """What the checker knows of."""
+    return [entry for entry in log if entry["op"] not in ("seal", "audit", "epoch")]
+
+
 def lay(folder, listing):
     """Makes the folder anew, with this in it."""
     shutil.rmtree(folder, ignore_errors=True)
@@ -41,7 +47,6 @@ class AsItLies:
 
     def __init__(self, folder, log, strays=()):
         self.path, self.files = folder / DATABASE, folder / FILES
-        self.asked_of_checker = [entry for entry in log if entry["op"] not in ("seal", "audit")]
         self.log = log
         self.strays = () if self.was_told("audit") else strays
         self.connection = sqlite3.connect(self.path)
@@ -66,7 +71,7 @@ class AsItLies:
         tables = {name for (name,) in self.rows("SELECT name FROM sqlite_schema")}
         if TABLES <= tables:
             yield from check_service(self.path, LocalStore(self.files), quiescent,
-                                     self.asked_of_checker)
+                                     about_users(self.log))
             yield from self.broken_words()
         elif self.log:
             yield "broken word: the database is new, and clients had answers"
@@ -83,6 +88,9 @@ class AsItLies:
             if entry["op"] == "seal" and not self.rows(
                     "SELECT 1 FROM receipt_seals WHERE digest = ?", entry["digest"]):
                 yield f"broken word: the seal {entry['digest']} is gone"
+            if entry["op"] == "epoch" and not (
+                    self.files / f"{IDENTITY}-epoch-{entry['number']}").exists():
+                yield f"broken word: the store does not know of epoch {entry['number']}"
 
     def foreign_marks(self, tables):
         """What the store says of its database must be so, or the next start would be refused."""
@@ -144,8 +152,7 @@ class Started:
         self.service.stop()
 
     def user_faults(self):
-        for user_id, expected in expectations(
-                entry for entry in self.log if entry["op"] not in ("seal", "audit")).items():
+        for user_id, expected in expectations(about_users(self.log)).items():
             status = self.service.user(user_id).status
             if (status == 200) not in expected.exists or status not in (200, 404):
                 yield f"broken word: {user_id} answers {status}"

@@ -120,6 +120,14 @@ class Stage:
         digest = receipts.items(self.service)[-1]["digest"]
         self.told.append(Told(asked, asked, {"op": "seal", "status": 200, "digest": digest}))
 
+    def raise_epoch(self):
+        """As for a backup that was made just before."""
+        asked = self.size()
+        answer = self.service.private.post("/api/epochs")
+        assert answer.status == 200, answer
+        self.told.append(Told(asked, asked, {"op": "epoch", "status": 200,
+                                             "number": answer.data["epoch"]}))
+
     def plant(self, number):
         """An object that nobody owns, of long ago."""
         key = f"avatars/{uuid.UUID(int=LONG_AGO << 80 | 0x7 << 76 | 0x8 << 60 | number)}"
@@ -243,6 +251,15 @@ def seal(stage):
     stage.wait_until_sealed()
 
 
+def backup(stage):
+    """What the backup lacks has to outlast it, or nobody notices when it is restored."""
+    stage.start()
+    ada = stage.create()
+    stage.begin()
+    stage.raise_epoch()
+    stage.delete(ada)
+
+
 def audit(stage):
     stage.plant(1)
     stage.plant(2)
@@ -279,8 +296,8 @@ def long_log(stage):
 
 
 SCENARIOS = {scenario.__name__: scenario for scenario in (
-    first_start, create, change, delete, delete_while_store_is_away, cut_off_upload, seal, audit,
-    stop_and_start, long_log)}
+    first_start, create, change, delete, delete_while_store_is_away, cut_off_upload, seal, backup,
+    audit, stop_and_start, long_log)}
 
 
 def record(scenario, folder, **more):

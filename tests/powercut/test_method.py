@@ -121,6 +121,7 @@ def recorded():
     (scenarios.change, "the objects' folder", r"store/files/avatars", "untrue: |lost: "),
     (scenarios.delete, "the objects' folder", r"store/files/avatars", "untrue: "),
     (scenarios.cut_off_upload, "the temporary files' folder", r"store/files/\.tmp", "orphan: "),
+    (scenarios.backup, "the store's folder", r"store/files", "broken word: the store"),
     (scenarios.delete, "the log, as with synchronous=NORMAL", r"database/users\.db-wal",
      "broken word"),
     (scenarios.seal, "all of SQLite, as with synchronous=OFF", r"database/.*", "broken word"),

@@ -18,7 +18,7 @@ from scenarios import SCENARIOS, first_start, killed, record
 SEED = int(os.environ.get("SEED", str(random.SystemRandom().randrange(1 << 30))))
 LONG = "LONG" in os.environ
 EVERY = 1 << 30
-EFFORT = Effort(places=EVERY, most=12, starts=EVERY) if LONG else Effort(300, 4, 3)
+EFFORT = Effort(places=EVERY, most=12, starts=EVERY) if LONG else Effort(60, 3, 4)
 # With a log of four megabytes a state takes ten times as long.
 HEAVY = {} if LONG else {"long_log": Effort(10, 3, 1)}
 
