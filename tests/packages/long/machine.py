@@ -81,9 +81,12 @@ class Machine:
             "active\n" * len(units)
 
     def comes_up(self, *units):
+        """Waits until these are at work; the service also has its store then."""
+        def at_work():
+            return self.is_active(*units) and ("users-service" not in units
+                                               or self.service.is_ready())
         try:
-            programs.wait_for(lambda: self.is_active(*units), timeout=120, every=0.2,
-                              what=" ".join(units))
+            programs.wait_for(at_work, timeout=120, every=0.2, what=" ".join(units))
         except AssertionError as error:
             raise AssertionError(f"{error}\n{self.journal()}") from error
 
