@@ -11,7 +11,6 @@ static const struct {
     int (*take)(struct session *session, struct repository_op *op);
 } small[] = {
     [USER_REPLACE] = {postgres_user_replace_send, postgres_user_replace_take},
-    [USER_MARK] = {postgres_user_mark_send, postgres_user_mark_take},
     [AVATAR_CLEAR] = {postgres_avatar_clear_send, postgres_avatar_clear_take},
     [GUARD_ADD] = {postgres_guard_add_send, postgres_guard_add_take},
     [AVATAR_ATTACH] = {postgres_avatar_attach_send, postgres_avatar_attach_take},
@@ -229,11 +228,12 @@ static int small_carry_out(struct session *session, const struct batch *batch, i
 static int batch_carry_out(struct session *session, const struct batch *batch, int64_t now)
 {
     if (postgres_users_add(session, batch->ops, batch->count, now) < 0 ||
+        postgres_users_mark(session, batch->ops, batch->count, now) < 0 ||
         small_carry_out(session, batch, now) < 0)
         return -1;
     for (size_t i = 0; i < batch->count; i++) {
         struct repository_op *op = batch->ops[i];
-        bool done = postgres_user_is_plain(op) || op_is_small(op);
+        bool done = postgres_user_is_plain(op) || op->verb == USER_MARK || op_is_small(op);
         if (!done && (!large[op->verb] || large[op->verb](session, op, now) < 0))
             return -1;
     }

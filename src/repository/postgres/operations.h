@@ -22,8 +22,6 @@ bool postgres_user_is_plain(const struct repository_op *op);
 int postgres_user_add(struct session *session, struct repository_op *op, int64_t now);
 int postgres_user_replace_send(struct session *session, struct repository_op *op, int64_t now);
 int postgres_user_replace_take(struct session *session, struct repository_op *op);
-int postgres_user_mark_send(struct session *session, struct repository_op *op, int64_t now);
-int postgres_user_mark_take(struct session *session, struct repository_op *op);
 int postgres_user_get_send(struct session *session, struct repository_op *op);
 int postgres_user_get_take(struct session *session, struct repository_op *op);
 int postgres_user_list(struct session *session, struct repository_op *op);
@@ -35,6 +33,10 @@ int postgres_user_list(struct session *session, struct repository_op *op);
  */
 int postgres_keys_send(struct session *session, enum statement statement, const char *id);
 int postgres_keys_take(struct session *session, struct repository_keys *ret_keys);
+
+/* marks.c: every USER_MARK among `ops`, in one round trip. */
+int postgres_users_mark(struct session *session, struct repository_op **ops, size_t count,
+                        int64_t now);
 
 /* avatars.c */
 int postgres_avatar_clear_send(struct session *session, struct repository_op *op, int64_t now);

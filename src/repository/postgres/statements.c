@@ -155,15 +155,19 @@ static const char *const texts[STATEMENT_COUNT] = {
         "AND ($9::bigint < 0 OR version = $9::bigint) RETURNING " USER_COLUMNS,
     [STATEMENT_USER_STANDING] =
         "SELECT avatar_should_be_deleted::int, avatar_key FROM users WHERE id = $1",
-    [STATEMENT_USER_MARK] =
+    [STATEMENT_USERS_MARK] =
         "UPDATE users SET avatar_should_be_deleted = true, deletion_requested_at = $2::bigint, "
         "updated_at = $2::bigint, version = version + 1 "
-        "WHERE id = $1 AND NOT avatar_should_be_deleted",
-    [STATEMENT_USER_KNOWN] = "SELECT EXISTS (SELECT 1 FROM users WHERE id = $1)::int, "
-                             "EXISTS (SELECT 1 FROM user_receipts WHERE user_id = $1)::int",
+        "WHERE id = ANY ($1::text[]) AND NOT avatar_should_be_deleted RETURNING id",
+    [STATEMENT_USERS_KNOWN] =
+        "SELECT asked.id, EXISTS (SELECT 1 FROM users WHERE users.id = asked.id)::int, "
+        "EXISTS (SELECT 1 FROM user_receipts WHERE user_id = asked.id)::int "
+        "FROM unnest($1::text[]) AS asked (id)",
     /* Due by the clock as it is now: the trigger looked at it after the batch did. */
-    [STATEMENT_USER_KEYS] = "SELECT key, (not_before <= " NOW ")::int FROM deletions "
-                            "WHERE user_id = $1 ORDER BY " SORTED_KEY " LIMIT $2::bigint",
+    [STATEMENT_USERS_KEYS] =
+        "SELECT asked.id, key, (not_before <= " NOW ")::int FROM unnest($1::text[]) "
+        "AS asked (id), LATERAL (SELECT key, not_before FROM deletions "
+        "WHERE user_id = asked.id ORDER BY " SORTED_KEY " LIMIT $2::bigint) AS found",
     /* A pointer that is still there has work of its own, whoever the row is said to belong to.
      */
     [STATEMENT_USERS_REMOVE] =
@@ -571,9 +575,9 @@ bool postgres_statement_is_prepared(enum statement statement, bool writes)
     case STATEMENT_NOW:
     case STATEMENT_USER_REPLACE:
     case STATEMENT_USER_STANDING:
-    case STATEMENT_USER_MARK:
-    case STATEMENT_USER_KNOWN:
-    case STATEMENT_USER_KEYS:
+    case STATEMENT_USERS_MARK:
+    case STATEMENT_USERS_KNOWN:
+    case STATEMENT_USERS_KEYS:
     case STATEMENT_USERS_REMOVE:
     case STATEMENT_AVATAR_CLEAR:
     case STATEMENT_AVATAR_KEYS:

@@ -249,34 +249,6 @@ int postgres_user_replace_take(struct session *session, struct repository_op *op
     return 0;
 }
 
-/*
- * Marks the user, removes it if nothing of it is left ("none left" is checked in a later
- * statement than the mark, R11), then looks at what there is.
- */
-int postgres_user_mark_send(struct session *session, struct repository_op *op, int64_t now)
-{
-    struct query query;
-    pq_begin(&query, session, STATEMENT_USER_MARK);
-    pq_text(&query, op->id);
-    pq_number(&query, now);
-    if (pq_send(&query) < 0)
-        return -1;
-
-    char ids[UUID_TEXT_SIZE + 4];
-    snprintf(ids, sizeof ids, "{\"%s\"}", op->id);
-    pq_begin(&query, session, STATEMENT_USERS_REMOVE);
-    pq_text(&query, ids);
-    if (pq_send(&query) < 0)
-        return -1;
-
-    if (postgres_keys_send(session, STATEMENT_USER_KEYS, op->id) < 0)
-        return -1;
-
-    pq_begin(&query, session, STATEMENT_USER_KNOWN);
-    pq_text(&query, op->id);
-    return pq_send(&query);
-}
-
 int postgres_keys_send(struct session *session, enum statement statement, const char *id)
 {
     struct query query;
@@ -300,25 +272,4 @@ int postgres_keys_take(struct session *session, struct repository_keys *ret_keys
     }
     pq_end(&query);
     return count;
-}
-
-int postgres_user_mark_take(struct session *session, struct repository_op *op)
-{
-    int marked = pq_take_change(session);
-    int removed = marked < 0 ? -1 : pq_take_change(session);
-    int left = removed < 0 ? -1 : postgres_keys_take(session, &op->keys);
-    struct query known;
-    if (left < 0 || pq_take(&known, session) < 0 || !pq_step(&known))
-        return -1;
-    bool has_row = pq_column_number(&known);
-    bool has_receipt = pq_column_number(&known);
-    pq_end(&known);
-
-    if (marked || removed || has_row)
-        op->outcome = removed && left == 0 ? REPOSITORY_GONE : REPOSITORY_PENDING;
-    else if (left)
-        op->outcome = REPOSITORY_PENDING;
-    else /* asked for before (C1), or never seen */
-        op->outcome = has_receipt ? REPOSITORY_GONE : REPOSITORY_NOT_FOUND;
-    return 0;
 }
