@@ -101,7 +101,11 @@ static const char *const texts[STATEMENT_COUNT] = {
         "set_config('idle_in_transaction_session_timeout', '10s', true), "
         "set_config('synchronous_commit', CASE current_setting('synchronous_commit') "
         "WHEN 'off' THEN 'on' ELSE current_setting('synchronous_commit') END, true), "
-        "set_config('enable_seqscan', 'off', true), set_config('jit', 'off', true)",
+        "set_config('enable_seqscan', 'off', true), "
+        "set_config('enable_hashjoin', 'off', true), "
+        "set_config('enable_mergejoin', 'off', true), set_config('jit', 'off', true)",
+    /* The same of a look-up, whose statements are one transaction up to their sync. */
+    [STATEMENT_LOOK_UP_SETTINGS] = "SELECT set_config('enable_seqscan', 'off', true)",
     /*
      * No row: this very batch was committed before. The row of a transaction whose end is not
      * known yet is waited for.
@@ -297,7 +301,8 @@ static const char *const texts[STATEMENT_COUNT] = {
         "WITH gone AS (DELETE FROM deletions USING "
         "(SELECT DISTINCT ON (key) * FROM unnest($1::text[], $2::bigint[]) "
         "WITH ORDINALITY AS given (key, status, place) ORDER BY key, place) AS item "
-        "WHERE deletions.key = item.key AND (reason <> 'upload' OR look = 'second') "
+        "WHERE deletions.key = item.key AND deletions.key = ANY ($1::text[]) "
+        "AND (reason <> 'upload' OR look = 'second') "
         "RETURNING deletions.*, item.status, item.place), "
         "receipt AS (INSERT INTO receipts (key, store_id, user_id, reason, kind, attempts, "
         "status, requested_at, finished_at) SELECT key, store_id, user_id, reason, 'done', "
@@ -563,6 +568,7 @@ const char *postgres_statement_sql(enum statement statement)
 bool postgres_statement_is_prepared(enum statement statement, bool writes)
 {
     switch (statement) {
+    case STATEMENT_LOOK_UP_SETTINGS:
     case STATEMENT_USER_SELECT:
     case STATEMENT_ERASURE:
         return !writes;
