@@ -207,7 +207,7 @@ void request_reply_file(struct request *request, int status, int file, int64_t l
     int *kept = malloc(sizeof *kept);
     if (!kept) {
         close(file);
-        request_reply_error(request, 500, "out of memory; try again");
+        request_reply_json(request, 500, NULL);
         return;
     }
     *kept = file;
