@@ -15,7 +15,7 @@ from support.service import Service
 
 SEED = int(os.environ.get("SEED", "1"))
 # Of each flow, on each lane: of our own, and of SQLite's.
-ALLOCATIONS = {"allocation": 7, "allocation in SQLite": 3}
+ALLOCATIONS = {"allocation": 5, "allocation in SQLite": 2}
 CODES = (0, 64, 69, 70, 75, 78)
 
 
