@@ -220,6 +220,17 @@ static void claim_keys__takes_rows_whether_due_or_blocked_or_not(void **state)
         2);
 }
 
+static void claim_keys__takes_a_row_once_that_is_named_twice(void **state)
+{
+    (void)state;
+    static const int64_t ahead[] = {-1};
+    static const char *const keys[] = {"k/a", "k/a"};
+    rows_leave("pending", ahead, COUNT_OF(ahead));
+    assert_int_equal(
+        claim((struct claim){.kind = CLAIM_KEYS, .keys = keys, .key_count = 2})->claimed.count,
+        1);
+}
+
 static void claim_sweep__takes_pending_rows_due_or_not_in_key_order(void **state)
 {
     (void)state;
@@ -370,6 +381,7 @@ int main(void)
         CONTRACT(claim_due__tries_blocked_rows_when_they_come_due_and_not_before),
         CONTRACT(claim_due__says_when_nothing_waits),
         CONTRACT(claim_keys__takes_rows_whether_due_or_blocked_or_not),
+        CONTRACT(claim_keys__takes_a_row_once_that_is_named_twice),
         CONTRACT(claim_sweep__takes_pending_rows_due_or_not_in_key_order),
         CONTRACT(claim_sweep__leaves_rows_that_are_younger_than_it),
         CONTRACT(claim__leaves_rows_that_were_touched_since),

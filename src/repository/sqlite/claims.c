@@ -58,9 +58,10 @@ static int rows_find(struct query *query, struct claim *claim, struct deletions 
  * What was found is taken row by row, not by an UPDATE that returns it: that costs SQLite two
  * tables of its own, and twice the time.
  */
-static int rows_take(struct connection *connection, struct deletions *rows, int64_t until)
+static int rows_take(struct connection *connection, struct deletions *rows, size_t from,
+                     int64_t until)
 {
-    for (size_t i = 0; i < rows->count; i++) {
+    for (size_t i = from; i < rows->count; i++) {
         struct query query = query_begin(connection, STATEMENT_CLAIM_TAKE);
         query_text(&query, rows->rows[i].key);
         query_number(&query, until);
@@ -145,13 +146,17 @@ static int claim_due(struct connection *connection, struct claim *claim, int64_t
 static int claim_keys(struct connection *connection, struct claim *claim, int64_t now,
                       struct deletions *live)
 {
+    int64_t until = now + claim->lease_ms;
+    /* One by one: a key that is named twice is under a lease the second time. */
     for (size_t i = 0; i < claim->key_count; i++) {
+        size_t claimed = claim->claimed.count, refused = live->count;
         struct query query = query_begin(connection, STATEMENT_CLAIM_KEY);
         claim_bind(&query, claim, now);
         query_text(&query, claim->keys[i]);
         int result = rows_find(&query, claim, live);
         query_end(&query);
-        if (result < 0)
+        if (result < 0 || rows_take(connection, &claim->claimed, claimed, until) < 0 ||
+            rows_take(connection, live, refused, until) < 0)
             return -1;
     }
     return 0;
@@ -224,10 +229,12 @@ int sqlite_deletions_claim(struct connection *connection, struct repository_op *
         break;
     }
     int64_t until = now + claim->lease_ms;
-    if (result == 0 &&
-        (rows_take(connection, &claim->claimed, until) < 0 ||
-         rows_take(connection, &live, until) < 0 || live_block(connection, &live, now) < 0))
+    if (result == 0 && claim->kind != CLAIM_KEYS &&
+        (rows_take(connection, &claim->claimed, 0, until) < 0 ||
+         rows_take(connection, &live, 0, until) < 0))
         result = -1;
+    if (result == 0)
+        result = live_block(connection, &live, now);
     claim->live_users = live.count;
     deletions_deinit(&live);
     claim->now = now;
