@@ -117,6 +117,19 @@ static void open__refuses_a_newer_schema_and_leaves_it_alone(void **state)
     assert_int_equal(op_read(user_op(USER_GET, ADA))->outcome, REPOSITORY_OK);
 }
 
+static void open__brings_a_database_up_to_date_that_has_a_view_of_somebodys(void **state)
+{
+    (void)state;
+    user_add(ADA);
+    driver_close();
+    sql("CREATE VIEW backlog AS SELECT key FROM deletions");
+    sql("PRAGMA user_version = 5");
+    driver_open();
+    assert_int_equal(version_read(), repository_sqlite_schema_version);
+    assert_int_equal(op_read(user_op(USER_GET, ADA))->outcome, REPOSITORY_OK);
+    assert_int_equal(sql_number("SELECT count(*) FROM backlog"), 0);
+}
+
 static void file_write(const char *bytes)
 {
     int file = open(database_path(), O_WRONLY | O_CREAT | O_TRUNC, 0600);
@@ -196,6 +209,7 @@ int main(void)
         CONTRACT(open__refuses_a_second_process),
         CONTRACT(open__takes_over_from_a_process_that_died),
         CONTRACT(open__refuses_a_newer_schema_and_leaves_it_alone),
+        CONTRACT(open__brings_a_database_up_to_date_that_has_a_view_of_somebodys),
         CONTRACT(open__refuses_another_programs_database),
         CONTRACT(open__refuses_what_is_no_database),
         CONTRACT(open__refuses_a_folder_that_is_not_there),

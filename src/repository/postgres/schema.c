@@ -5,6 +5,7 @@
 #include "repository/postgres/pq.h"
 
 #include <stdio.h>
+#include <string.h>
 
 extern const char *const repository_postgres_migrations[];
 extern const size_t repository_postgres_migrations_count;
@@ -16,7 +17,9 @@ const int repository_postgres_schema_version = 6;
 
 static int schema_fail(struct session *session, struct error *error)
 {
-    return error_set(error, session_is_lost(session) ? ERROR_UNAVAILABLE : ERROR_CONFIG,
+    /* A lock that somebody holds passes. */
+    bool passes = session_is_lost(session) || strcmp(session->sqlstate, "55P03") == 0;
+    return error_set(error, passes ? ERROR_UNAVAILABLE : ERROR_CONFIG,
                      "cannot use the database: %s", session->words);
 }
 
@@ -105,7 +108,9 @@ static int migration_apply(struct session *session, int version)
 
 static int migrations_run(struct session *session, int version)
 {
-    if (session_run(session, "SET LOCAL statement_timeout = 0") < 0)
+    /* Behind a lock that somebody sits on, everybody else's changes would queue up. */
+    if (session_run(session, "SET LOCAL statement_timeout = 0; SET LOCAL lock_timeout = '2s'") <
+        0)
         return -1;
     for (; version < (int)repository_postgres_migrations_count; version++) {
         if (migration_apply(session, version) < 0)

@@ -1,7 +1,8 @@
 -- For a list of more than two, SQLite fills a table of its own each time that it checks it: a
 -- quarter of all that a confirm costs, since the trigger of a user who goes checks it too. So the
 -- reasons are compared one by one. A check can only be changed with its table; the triggers that
--- name that are made anew, as they were.
+-- name that are made anew, as they were. Views that somebody made of it are to stay: the rename
+-- must not look at them while there is no such table.
 
 DROP TRIGGER users_avatar_left;
 DROP TRIGGER users_marked_for_deletion;
@@ -32,7 +33,11 @@ INSERT INTO deletions_lean SELECT * FROM deletions;
 
 DROP TABLE deletions;
 
+PRAGMA legacy_alter_table = ON;
+
 ALTER TABLE deletions_lean RENAME TO deletions;
+
+PRAGMA legacy_alter_table = OFF;
 
 CREATE INDEX deletions_due ON deletions (due_at);
 CREATE INDEX deletions_user ON deletions (user_id) WHERE user_id IS NOT NULL;
