@@ -24,6 +24,7 @@ enum identity_step identity_check_begin(struct identity_check *check, int64_t no
 {
     check->stage = CHECK_READING;
     check->error = (struct error){0};
+    check->by_answer = false;
     check->ahead = 0;
     check->files.identity = (struct files_identity){0};
     return files_step(check, FILES_IDENTITY_READ, now);
@@ -40,6 +41,7 @@ static enum identity_step answer_refuse(struct identity_check *check)
               "the file store %s (%s%s%s)",
               silent ? "does not answer" : "refuses: check --files and its credentials", class,
               *answer->text ? ": " : "", answer->text);
+    check->by_answer = !silent;
     return check_end(check, silent ? IDENTITY_UNANSWERED : IDENTITY_REFUSED);
 }
 

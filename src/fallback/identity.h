@@ -69,7 +69,9 @@ struct identity_check {
     struct repository_op repository;
 
     enum identity_verdict verdict; /* with IDENTITY_STEP_END */
-    struct error error;            /* why, unless good */
+    bool by_answer; /* out: REFUSED by what the provider answered: that may pass, as a lack of
+                       rights does; whose store it is does not */
+    struct error error; /* why, unless good */
 };
 
 /* Begins a check; `now` is the boot-time clock's. */

@@ -165,6 +165,12 @@ static int store_epoch_read(struct work *work, struct files *files, int64_t numb
     files_submit_always(files, &op);
     done_await(work);
     *ret_identity = op.identity;
+    if (files_answer_is_ok(&op.answer) &&
+        strcmp(op.identity.database_id, repository_database_id(work->repository)) != 0)
+        return error_set(error, ERROR_CONFIG,
+                         "--restored: the file store belongs to another database, %s: give the "
+                         "one that this database was used with",
+                         op.identity.database_id);
     if (files_answer_is_ok(&op.answer))
         return 1;
     if (op.answer.status == 404 && strcmp(op.answer.code, "NoSuchBucket") != 0)

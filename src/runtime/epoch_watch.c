@@ -6,6 +6,9 @@
 
 #include <string.h>
 
+/* Between two tries of a raise that is due. */
+#define AGAIN_MS 10000
+
 static void raise_begin(struct runtime *runtime);
 
 static void raise_filed(struct files_op *op)
@@ -39,12 +42,16 @@ static void raise_end(struct runtime *runtime)
     bool told = check->verdict == IDENTITY_GOOD && check->epochs == EPOCHS_SETTLED;
     if (check->verdict == IDENTITY_GOOD && !told)
         error_set(&check->error, ERROR_UNAVAILABLE, "the file store takes no new objects");
-    bool due = !told && check->verdict != IDENTITY_REFUSED;
+    /* Due until it is told: only who has lost the store to another database gives up. */
+    bool due = !told && (check->verdict != IDENTITY_REFUSED || check->by_answer);
+    if (due)
+        check->error.class = ERROR_UNAVAILABLE;
     if (told)
         log_info("the epoch was raised", log_number("epoch", check->epoch));
     else if (!due || !runtime->raise_is_due)
         log_warning("the epoch cannot be raised now", log_text("reason", check->error.text));
     runtime->raise_is_due = due;
+    runtime->raise_again_at = clock_boot_ms() + AGAIN_MS;
     runtime->raising = false;
     raise_answer(runtime, told);
     if (runtime->raise_asked)
@@ -112,4 +119,13 @@ void epoch_watch_again(struct runtime *runtime)
 {
     if (runtime->raise_is_due && !runtime->raising && !runtime->stopping)
         raise_begin(runtime);
+}
+
+/* A process that only takes requests looks at its store for no other reason. */
+int64_t epoch_watch_turn(struct runtime *runtime, int64_t now)
+{
+    if (now >= runtime->raise_again_at)
+        epoch_watch_again(runtime);
+    bool waits = runtime->raise_is_due && !runtime->raising && !runtime->stopping;
+    return waits ? runtime->raise_again_at : INT64_MAX;
 }

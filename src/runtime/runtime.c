@@ -145,7 +145,9 @@ static bool message_handle(struct runtime *runtime, struct message *message)
 bool runtime_turn(struct runtime *runtime, bool waits)
 {
     int64_t now = clock_boot_ms();
-    int64_t most_ms = waits ? engine_next_tick(runtime->engine, now) - now : 0;
+    int64_t raise_at = epoch_watch_turn(runtime, now);
+    int64_t tick_at = engine_next_tick(runtime->engine, now);
+    int64_t most_ms = waits ? (raise_at < tick_at ? raise_at : tick_at) - now : 0;
     struct message *message = mailbox_take(&runtime->mailbox, most_ms);
     /* Cleared before the scan that it asks for: a later wake is not lost (M1). */
     if (atomic_exchange(&runtime->woken, false))

@@ -46,6 +46,7 @@ struct runtime {
     struct epoch_raise *raise_asked;   /* who has asked since it began */
     bool raising;                      /* it is under way */
     bool raise_is_due;                 /* the last one did not get to its end */
+    int64_t raise_again_at;            /* boot-time clock */
 
     pthread_mutex_t lock; /* of what follows */
     pthread_cond_t identified;
@@ -91,5 +92,8 @@ void identity_watch_next(struct runtime *runtime, const struct message *message,
 void epoch_watch_ask(struct runtime *runtime, struct epoch_raise *raise);
 void epoch_watch_next(struct runtime *runtime, int64_t now);
 void epoch_watch_again(struct runtime *runtime);
+
+/* Tries again what is due; returns when it is next (boot-time clock; INT64_MAX: never). */
+int64_t epoch_watch_turn(struct runtime *runtime, int64_t now);
 
 #endif

@@ -218,6 +218,19 @@ def test_a_store_that_is_away_is_told_of_a_backup_when_it_answers(service, s3d, 
     assert "--restored" in refusal(one)
 
 
+@pytest.mark.parametrize("timer", ["on", "off"])
+def test_a_store_that_refuses_for_a_while_is_told_of_a_backup_afterwards(service, s3d, timer):
+    one = service(files=s3d.url(), environment=s3d.environment).wait_until_ready()
+    one.restart(timer=timer)
+    one.wait_until_ready()
+    number = one.private.post("/api/epochs").data["epoch"]
+    s3d.fault("refuse,status=403,code=AccessDenied")
+    assert one.private.post("/api/epochs").status == 503
+    s3d.clear()
+    last = "SELECT max(number) FROM epochs"
+    one.wait_for(lambda: int(one.rows(last)[0][0]) == number + 1, 60, "the epoch to be raised")
+
+
 @pytest.mark.sqlite
 def test_a_copy_that_goes_on_elsewhere_is_met_at_the_next_backup(service, tmp_path):
     one = service().wait_until_ready()

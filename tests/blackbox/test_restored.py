@@ -220,6 +220,23 @@ def test_an_export_of_another_database_is_no_word(erased, service, tmp_path):
     assert "cannot read" in refusal(erased, restored=tmp_path / "missing")
 
 
+def test_the_epochs_of_another_databases_store_are_none_of_ours(erased, service):
+    other = service()
+    for _ in range(4):
+        other.wait_until_ready()
+        other.restart()
+    other.stop()
+    restore(erased, erased.backup)
+    own, ours = erased.files, "SELECT number, nonce FROM epochs ORDER BY number"
+    before = erased.rows(ours)
+    said = refusal(erased, restored=erased.export, files=f"file://{other.files}")
+    assert "belongs to another database" in said
+    assert erased.rows(ours) == before
+    erased.start(restored=erased.export, files=f"file://{own}").wait_until_ready()
+    assert erased.user(erased.gone).status == 404
+    erased.stop()
+
+
 def test_a_store_that_takes_nothing_more_is_deleted_from_all_the_same(service, s3d, agrees):
     users = service(files=s3d.url(), environment=s3d.environment)
     users.wait_until_ready()
