@@ -55,8 +55,8 @@ static int rows_find(struct query *query, struct claim *claim, struct deletions 
 }
 
 /*
- * What was found is taken row by row, not by an UPDATE that returns it: that costs SQLite two
- * tables of its own, and twice the time.
+ * What was found is taken row by row, not by an UPDATE that returns it: for that, SQLite makes
+ * two tables of its own.
  */
 static int rows_take(struct connection *connection, struct deletions *rows, size_t from,
                      int64_t until)

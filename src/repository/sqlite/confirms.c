@@ -19,7 +19,7 @@ struct removed {
 
 /*
  * What is looked up before it is deleted is what a RETURNING would say: there is one writer. It
- * costs a fifth less: for RETURNING, SQLite makes a table each time.
+ * costs less: for RETURNING, SQLite makes a table each time.
  */
 
 static int user_remove(struct connection *connection, const char *user_id)

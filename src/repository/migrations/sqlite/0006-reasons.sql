@@ -1,5 +1,5 @@
 -- For a list of more than two, SQLite fills a table of its own each time that it checks it: a
--- quarter of all that a confirm costs, since the trigger of a user who goes checks it too. So the
+-- sixth of all that a confirm costs, since the trigger of a user who goes checks it too. So the
 -- reasons are compared one by one. A check can only be changed with its table; the triggers that
 -- name that are made anew, as they were. Views that somebody made of it are to stay: the rename
 -- must not look at them while there is no such table.
