@@ -19,7 +19,7 @@ struct engine *engine_new(const struct engine_options *options)
         return NULL;
     engine->options = *options;
     engine->random.state = options->seed;
-    engine->page_count = options->pages + INLINE_PAGES;
+    engine->page_count = options->pages + INLINE_PAGES + AHEAD_PAGES;
     engine->store_count = options->stores ? options->stores : 1;
     engine->pages_total = engine->page_count * engine->store_count;
     for (size_t i = 0; i < engine->store_count; i++) {
@@ -103,13 +103,26 @@ void engine_answer_late(struct engine *engine, int64_t now, bool all)
         waiter_answer(engine, waiter, WAITER_PENDING);
 }
 
+static size_t smaller(size_t a, size_t b)
+{
+    return a < b ? a : b;
+}
+
+size_t engine_store_room(const struct engine *engine, const struct engine_store *store,
+                         int64_t now)
+{
+    size_t ahead = smaller(store->pace.window, engine->options.page_keys);
+    size_t under_way = store->under_way + store->ahead;
+    return pace_room(&store->pace, under_way > ahead ? under_way - ahead : 0, now);
+}
+
 struct engine_store *engine_lead(struct engine *engine, int64_t now)
 {
     struct engine_store *probed = NULL;
     for (size_t i = 0; i < engine->store_count; i++) {
         struct engine_store *store = &engine->stores[i];
         if (!engine_identity_is_fresh(store, now) || !breaker_allows(&store->breaker, now) ||
-            pace_room(&store->pace, store->under_way, now) == 0)
+            engine_store_room(engine, store, now) == 0)
             continue;
         if (store->breaker.state == BREAKER_CLOSED)
             return store;
@@ -134,13 +147,7 @@ size_t engine_room(struct engine *engine, int64_t now)
     const struct engine_store *lead = engine->stopped ? NULL : engine_lead(engine, now);
     if (!lead)
         return 0;
-    return lead->breaker.state == BREAKER_CLOSED ? pace_room(&lead->pace, lead->under_way, now)
-                                                 : 1;
-}
-
-static size_t smaller(size_t a, size_t b)
-{
-    return a < b ? a : b;
+    return lead->breaker.state == BREAKER_CLOSED ? engine_store_room(engine, lead, now) : 1;
 }
 
 /* Requests that wait go first: their keys are claimed together. */
@@ -218,6 +225,7 @@ static void engine_advance(struct engine *engine, int64_t now)
 {
     engine_answer_late(engine, now, engine->stopped);
     engine_held_drop(engine, now);
+    engine_ready_send(engine, now);
     if (engine->stopped) {
         engine_held_drop_all(engine, NULL);
         engine_sweeps_stop(engine);
@@ -394,13 +402,14 @@ int64_t engine_next_tick(const struct engine *engine, int64_t now)
         next = earlier(next, earlier(engine->marked_at, engine->redated_at));
     for (const struct sweep *sweep = engine->sweeps; sweep; sweep = sweep->next)
         next = earlier(next, sweep->deadline_ms);
-    if (next <= now || engine->sweeps || engine->handed_count) {
+    if (next <= now || engine->sweeps || engine->handed_count || engine->pages_ready) {
         /* Something is due that cannot go: it goes when the reason may have passed. */
         int64_t blocked_until = now + IDENTITY_RETRY_MS;
         for (size_t i = 0; i < engine->store_count; i++)
             blocked_until = earlier(blocked_until, store_may_take(&engine->stores[i], now));
         next = earlier(next <= now ? blocked_until : next, blocked_until);
     }
+    next = earlier(next, engine_ready_next(engine));
     for (size_t i = 0; i < engine->store_count; i++)
         next = earlier(next, earlier(store_next_check(&engine->stores[i], now),
                                      store_next_reopen(&engine->stores[i], now)));

@@ -38,8 +38,7 @@ struct page *engine_claim(struct engine *engine, int64_t now, const struct claim
         snprintf(page->after_key, sizeof page->after_key, "%s", claim->after_key);
         page->repository.claim.after_key = page->after_key;
     }
-    /* Keys that are claimed but not yet sent take their place already. */
-    lead->under_way += page->asked;
+    lead->ahead += page->asked;
     breaker_sent(&lead->breaker);
     engine_write(engine, &page->repository);
     return page;
@@ -50,6 +49,19 @@ void engine_page_end(struct page *page)
     if (page->sweep)
         engine_sweep_page_ended(page->sweep);
     page_reset(page);
+}
+
+static void page_wait(struct engine *engine, struct page *page)
+{
+    page->stage = PAGE_READY;
+    engine->stores[page->store].ahead += page->rows.count;
+    engine->pages_ready++;
+}
+
+static void page_wait_ends(struct engine *engine, struct page *page)
+{
+    engine->stores[page->store].ahead -= page->rows.count;
+    engine->pages_ready--;
 }
 
 /* A lease that runs out while an answer is held: the row is anybody's again. */
@@ -76,6 +88,10 @@ void engine_pages_distrust(struct engine *engine, const struct engine_store *sto
     engine_held_drop_all(engine, store);
     for (size_t i = 0; i < engine->pages_total; i++) {
         struct page *page = &engine->pages[i];
+        if (page->stage == PAGE_READY && store == &engine->stores[page->store]) {
+            page_wait_ends(engine, page);
+            engine_page_end(page);
+        }
         page->distrusted |= (page->stage == PAGE_CLAIMING || page->stage == PAGE_DELETING) &&
                             store == &engine->stores[page->store];
     }
@@ -135,16 +151,17 @@ void engine_probe_unsent(struct engine_store *store, int64_t now)
     store->good_at = 0;
 }
 
-void engine_page_send(struct engine *engine, int64_t now, struct page *page)
+/* A page that is larger than what the pace allows by now goes alone. */
+static bool page_has_place(const struct engine_store *store, const struct page *page,
+                           int64_t now)
+{
+    size_t room = pace_room(&store->pace, store->under_way, now);
+    return room >= page->rows.count || (room > 0 && store->under_way == 0);
+}
+
+static void page_call(struct engine *engine, int64_t now, struct page *page)
 {
     struct engine_store *store = &engine->stores[page->store];
-    page_fill_keys(page, store->id);
-    if (page->sent == 0) {
-        if (page->probe)
-            engine_probe_unsent(store, now);
-        page_judged(engine, now, page);
-        return;
-    }
     /* The whole call, queueing included, stays under half the lease (R5). */
     int64_t half = page->lease_until - engine->options.lease_ms / 2;
     int64_t deadline = now + engine->options.call_timeout_ms;
@@ -160,6 +177,82 @@ void engine_page_send(struct engine *engine, int64_t now, struct page *page)
     engine_command(engine, (struct engine_command){.kind = ENGINE_DELETE,
                                                    .files = &page->files,
                                                    .store = page->store});
+}
+
+void engine_page_send(struct engine *engine, int64_t now, struct page *page)
+{
+    struct engine_store *store = &engine->stores[page->store];
+    page_fill_keys(page, store->id);
+    if (page->sent == 0) {
+        if (page->probe)
+            engine_probe_unsent(store, now);
+        page_judged(engine, now, page);
+    } else if (page->probe || page_has_place(store, page, now)) {
+        page_call(engine, now, page);
+    } else {
+        page_wait(engine, page);
+    }
+}
+
+/* What was to be sent waits as if its store had not taken it: no try, no attempt. */
+static void page_put_off(struct engine *engine, int64_t now, struct page *page,
+                         enum page_wait wait)
+{
+    for (size_t i = 0; i < page->sent; i++)
+        page->waits[page->row_of[i]] = wait;
+    engine->rows_wait |= wait == PAGE_WAITS_FOR_STORE;
+    page->sent = 0;
+    page_judged(engine, now, page);
+}
+
+/* A call ends before half of the lease is over: a page waits for a quarter, the call has one.
+ */
+static int64_t page_late_at(const struct engine *engine, const struct page *page)
+{
+    return page->lease_until - 3 * (engine->options.lease_ms / 4);
+}
+
+/* The page that waits longest of those that need wait no more. */
+static struct page *page_find_ready(struct engine *engine, int64_t now)
+{
+    struct page *found = NULL;
+    for (size_t i = 0; i < engine->pages_total; i++) {
+        struct page *page = &engine->pages[i];
+        const struct engine_store *store = &engine->stores[page->store];
+        if (page->stage != PAGE_READY || (found && found->lease_until <= page->lease_until))
+            continue;
+        if (engine->stopped || store->breaker.state != BREAKER_CLOSED ||
+            now >= page_late_at(engine, page) || page_has_place(store, page, now))
+            found = page;
+    }
+    return found;
+}
+
+void engine_ready_send(struct engine *engine, int64_t now)
+{
+    struct page *page;
+    while (engine->pages_ready && (page = page_find_ready(engine, now))) {
+        page_wait_ends(engine, page);
+        if (engine->stopped)
+            engine_page_end(page);
+        else if (engine->stores[page->store].breaker.state != BREAKER_CLOSED)
+            page_put_off(engine, now, page, PAGE_WAITS_FOR_STORE);
+        else if (now >= page_late_at(engine, page))
+            page_put_off(engine, now, page, PAGE_WAITS_FOR_ROOM);
+        else
+            page_call(engine, now, page);
+    }
+}
+
+int64_t engine_ready_next(const struct engine *engine)
+{
+    int64_t next = INT64_MAX;
+    for (size_t i = 0; engine->pages_ready && i < engine->pages_total; i++) {
+        const struct page *page = &engine->pages[i];
+        if (page->stage == PAGE_READY && page_late_at(engine, page) < next)
+            next = page_late_at(engine, page);
+    }
+    return next;
 }
 
 static void due_claimed(struct engine *engine, int64_t now, const struct page *page)
@@ -207,7 +300,7 @@ static void page_claimed(struct engine *engine, int64_t now, struct page *page)
     struct repository_op *op = &page->repository;
     bool failed = op->outcome != REPOSITORY_OK;
     struct engine_store *lead = &engine->stores[page->store];
-    lead->under_way -= page->asked;
+    lead->ahead -= page->asked;
     if (!failed)
         engine_database_told(engine, op->claim.now - now);
     others_look(engine, lead);
@@ -315,6 +408,7 @@ void engine_page_written(struct engine *engine, int64_t now, struct repository_o
         page_unblocked(engine, page);
         break;
     case PAGE_FREE:
+    case PAGE_READY:
     case PAGE_DELETING:
     case PAGE_HELD:
         assert(false && "a page that wrote nothing");

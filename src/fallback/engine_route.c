@@ -24,10 +24,11 @@ static bool some_store_is_unknown(const struct engine *engine)
 }
 
 /* Answers of a store that is due for a look are held until it was had (M3). */
-static bool store_takes(const struct engine_store *store, int64_t now)
+static bool store_takes(const struct engine *engine, const struct engine_store *store,
+                        int64_t now)
 {
     return store->identity == IDENTITY_GOOD && store->breaker.state == BREAKER_CLOSED &&
-           pace_room(&store->pace, store->under_way, now) > 0;
+           engine_store_room(engine, store, now) > 0;
 }
 
 /* The page on which rows of `store` leave `page`: one that has some already, or a free one. */
@@ -58,7 +59,7 @@ static bool row_move(struct engine *engine, int64_t now, struct page *page,
                      struct deletion *row, struct page *taken[])
 {
     struct engine_store *store = store_of(engine, row);
-    if (!store || !store_takes(store, now))
+    if (!store || !store_takes(engine, store, now))
         return false;
     struct page *other = page_for(engine, page, (size_t)(store - engine->stores), taken);
     struct deletion *moved = other ? deletions_extend(&other->rows) : NULL;

@@ -11,13 +11,19 @@
 /* Pages kept for requests that wait, beyond the configured ones: a backlog must not starve
  * them. */
 #define INLINE_PAGES 2
+/*
+ * Pages beyond those that may be at a store: one is claimed while they are there, and another
+ * confirmed, so that no place at the store stays empty for the time of a transaction.
+ */
+#define AHEAD_PAGES 2
 /* Sweeps at once; more are answered with the counts alone. */
 #define SWEEPS_MAX 32
 /* Keys handed over and not claimed yet; more are left to the timer and the sweep. */
 #define HANDED_MAX 4096
 #define PAGES_MAX  64
 /* Every page, sweep and single operation has one command under way at most, or two. */
-#define COMMANDS_MAX (2 * (PAGES_MAX + INLINE_PAGES) * ENGINE_STORES_MAX + 3 * SWEEPS_MAX + 32)
+#define COMMANDS_MAX                                                                           \
+    (2 * (PAGES_MAX + INLINE_PAGES + AHEAD_PAGES) * ENGINE_STORES_MAX + 3 * SWEEPS_MAX + 32)
 
 /* How long a good look at the store's identity lasts (M3). */
 #define IDENTITY_FRESH_MS 60000
@@ -43,7 +49,8 @@ struct engine_store {
     char id[UUID_TEXT_SIZE]; /* "" until its identity was read */
     struct breaker breaker;
     struct pace pace;
-    size_t under_way; /* keys there, or claimed on their way */
+    size_t under_way; /* keys there */
+    size_t ahead;     /* keys that are being claimed for it, or wait for a place there */
 
     enum identity_verdict identity;
     bool identity_known; /* it was good at least once */
@@ -78,6 +85,7 @@ struct engine {
     struct page *pages;
     size_t page_count;  /* those that claim */
     size_t pages_total; /* and those that take rows of other stores over from them */
+    size_t pages_ready; /* of them all, those that wait for a place at their store */
     size_t probes_failed;
 
     char *handed[HANDED_MAX];
@@ -126,8 +134,15 @@ struct engine_store *engine_lead(struct engine *engine, int64_t now);
 /* Some store takes requests, and is known to be ours. */
 bool engine_works(const struct engine *engine);
 
-/* Keys that may be claimed now: 0 while nothing may be sent, 1 for a probe. */
+/*
+ * Keys that may be claimed now: what may be sent, and a page ahead of it; 0 while nothing may
+ * be sent, 1 for a probe.
+ */
 size_t engine_room(struct engine *engine, int64_t now);
+
+/* Keys that `store` takes now, with what may be claimed ahead. */
+size_t engine_store_room(const struct engine *engine, const struct engine_store *store,
+                         int64_t now);
 
 /*
  * Takes a free page and queues its claim for at most `limit` rows. The caller fills the rest of
@@ -144,6 +159,10 @@ void engine_answer_late(struct engine *engine, int64_t now, bool all);
 /* engine_page.c */
 void engine_page_written(struct engine *engine, int64_t now, struct repository_op *op);
 void engine_page_deleted(struct engine *engine, int64_t now, struct files_op *op);
+/* Sends what was claimed ahead as places become free; what can no longer go is put off. */
+void engine_ready_send(struct engine *engine, int64_t now);
+/* When the first that waits is to be put off; INT64_MAX: none waits. */
+int64_t engine_ready_next(const struct engine *engine);
 /* Confirms what is held until the store is known to be ours, or drops it: overdue, or all. */
 void engine_held_confirm(struct engine *engine, const struct engine_store *store);
 void engine_held_drop(struct engine *engine, int64_t now);

@@ -18,6 +18,7 @@
 enum page_stage {
     PAGE_FREE,
     PAGE_CLAIMING,
+    PAGE_READY, /* claimed ahead: waits for its place at the store */
     PAGE_DELETING,
     PAGE_HELD, /* answered; waits for the store's identity to be read */
     PAGE_CONFIRMING,

@@ -157,24 +157,24 @@ static void engine__a_request_waits_for_no_older_one(void **state)
     assert_int_equal(world.answered_count, 3);
 }
 
-/* Ten pages are all there are: eight for the backlog, two for requests. */
-static void engine__an_eleventh_request_waits_for_a_free_page(void **state)
+/* Twelve pages are all there are: eight at the store, two for requests, two ahead. */
+static void engine__a_thirteenth_request_waits_for_a_free_page(void **state)
 {
     (void)state;
-    struct waiter waiters[11] = {0};
+    struct waiter waiters[13] = {0};
     world.provider_takes = WORLD_SECOND;
-    for (int i = 0; i < 11; i++) {
+    for (int i = 0; i < 13; i++) {
         struct world_row *row = world_add(&world, "avatars/", i);
         world_hand(&world, &waiters[i], row->deletion.key, row->deletion.key);
     }
     world_run(&world, world.now + 900);
-    assert_int_equal(world.deletes_sent, 10);
+    assert_int_equal(world.deletes_sent, 12);
     world_run(&world, world.now + 200);
-    assert_int_equal(world.deletes_sent, 11);
-    assert_int_equal(world.answered_count, 10);
+    assert_int_equal(world.deletes_sent, 13);
+    assert_int_equal(world.answered_count, 12);
     world_run(&world, world.now + WORLD_SECOND);
     assert_int_equal(world_left(&world), 0);
-    assert_int_equal(world.answered_count, 11);
+    assert_int_equal(world.answered_count, 13);
 }
 
 /* More keys than the engine takes from requests: the rest is the timer's, and nothing is lost.
@@ -193,7 +193,7 @@ static void engine__takes_a_bounded_number_of_keys_from_requests(void **state)
     }
     world_run(&world, world.now + 30 * WORLD_SECOND);
     /* The first few went straight to the store. */
-    assert_in_range(world_left(&world), 5000 - 4096 - 10, 5000 - 4096);
+    assert_in_range(world_left(&world), 5000 - 4096 - 12, 5000 - 4096);
     world_run(&world, world.now + WORLD_HOUR);
     assert_int_equal(world_left(&world), 0);
 }
@@ -376,7 +376,7 @@ int main(void)
         WORLD_TEST(engine__keys_are_taken_from_nobody_too),
         WORLD_TEST(engine__answers_at_once_what_came_before_the_keys_did),
         WORLD_TEST(engine__a_request_waits_for_no_older_one),
-        WORLD_TEST(engine__an_eleventh_request_waits_for_a_free_page),
+        WORLD_TEST(engine__a_thirteenth_request_waits_for_a_free_page),
         WORLD_TEST(engine__takes_a_bounded_number_of_keys_from_requests),
         WORLD_TEST(engine__warns_of_rows_whose_object_a_live_user_has),
         WORLD_TEST(engine__a_breaker_with_nothing_to_probe_closes_by_a_look),

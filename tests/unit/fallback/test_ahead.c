@@ -1,0 +1,163 @@
+/* What the engine claims while all places at the store are taken. */
+#include "world.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+/* Eight pages may be at the store at once. */
+#define PAGE   250
+#define PLACES (8 * PAGE)
+
+static struct world world;
+
+static int world_setup(void **state)
+{
+    (void)state;
+    struct engine_options options = world_engine_options();
+    world_init(&world, &options);
+    world_run(&world, world.now + WORLD_SECOND);
+    world.provider_takes = WORLD_SECOND;
+    return 0;
+}
+
+static int world_teardown(void **state)
+{
+    (void)state;
+    world_deinit(&world);
+    return 0;
+}
+
+static void rows_add(int count)
+{
+    for (int i = 0; i < count; i++)
+        world_add(&world, "avatars/", i);
+    engine_woken(world.engine, world.now);
+}
+
+/* Rows that the engine claimed and has not let go. */
+static size_t rows_held(void)
+{
+    size_t held = 0;
+    for (size_t i = 0; i < world.row_count; i++)
+        held += world.rows[i].leased_until > world_database_now(&world);
+    return held;
+}
+
+static void engine__keeps_every_place_at_the_store_taken_while_it_claims(void **state)
+{
+    (void)state;
+    world.claim_takes = 100;
+    rows_add(20 * PLACES);
+    /* Twenty rounds, and the claims of the first one. */
+    world_run(&world, world.now + 20 * WORLD_SECOND + 9 * world.claim_takes);
+    assert_int_equal(world_left(&world), 0);
+}
+
+static void engine__sends_no_more_at_once_than_before(void **state)
+{
+    (void)state;
+    rows_add(2 * PLACES);
+    world_run(&world, world.now + WORLD_SECOND / 2);
+    assert_int_equal(world.deletes_sent, PLACES / PAGE);
+    assert_int_equal(rows_held(), PLACES + PAGE);
+}
+
+static void engine__a_request_goes_past_what_was_claimed_ahead(void **state)
+{
+    (void)state;
+    struct waiter waiter = {.subject = "avatars/999999"};
+    rows_add(2 * PLACES);
+    world_run(&world, world.now + WORLD_SECOND / 2);
+    world_add(&world, "avatars/", 999999);
+    world_hand(&world, &waiter, "avatars/999999", "avatars/999999");
+    world_run(&world, world.now + 2 * WORLD_SECOND);
+    assert_int_equal(world.answered_count, 1);
+    assert_int_equal(waiter.outcome, WAITER_DONE);
+}
+
+/* It waits because the store asked for that; then nothing answers any more. */
+static void engine__lets_go_of_what_was_claimed_ahead_when_the_store_is_down(void **state)
+{
+    (void)state;
+    rows_add(2 * PLACES);
+    world_run(&world, world.now + WORLD_SECOND / 2);
+    world.odd_key = "avatars/000000";
+    world.odd_answer = (struct files_answer){
+        .status = 503, .code = "SlowDown", .retry_after_ms = 5 * WORLD_SECOND};
+    while (rows_held() == PLACES + PAGE)
+        world_run(&world, world.now + 1);
+    world.up = false;
+    world_run(&world, world.now + WORLD_SECOND / 2);
+    assert_int_equal(engine_breaker(world.engine, 0), BREAKER_OPEN);
+    assert_int_equal(rows_held(), 0);
+    assert_int_equal(world.deletes_sent, PLACES / PAGE);
+    /* And it is among the first when the store is back. */
+    world.odd_key = NULL;
+    world.up = true;
+    world_run(&world, world.now + 12 * WORLD_SECOND);
+    assert_int_equal(world_left(&world), 0);
+}
+
+static void engine__lets_go_of_what_waits_for_a_quarter_of_its_lease(void **state)
+{
+    (void)state;
+    rows_add(2 * PLACES);
+    world_run(&world, world.now + WORLD_SECOND / 2);
+    world.odd_key = "avatars/000000";
+    world.odd_answer = (struct files_answer){
+        .status = 503, .code = "SlowDown", .retry_after_ms = WORLD_MINUTE};
+    world_run(&world, world.now + 13 * WORLD_SECOND);
+    assert_int_equal(rows_held(), PAGE);
+    world_run(&world, world.now + 2 * WORLD_SECOND);
+    assert_int_equal(rows_held(), 0);
+    assert_int_equal(world.deletes_sent, PLACES / PAGE);
+    world.odd_key = NULL;
+    world_run(&world, world.now + WORLD_MINUTE);
+    assert_int_equal(world_left(&world), 0);
+    assert_int_equal(world.rows[world.row_count - 1].deletion.attempts, 0);
+}
+
+/* It waits because the store asked for that; then the store's address is another's. */
+static void engine__drops_what_was_claimed_ahead_for_a_store_that_is_not_ours(void **state)
+{
+    (void)state;
+    rows_add(2 * PLACES);
+    world_run(&world, world.now + WORLD_SECOND / 2);
+    world.odd_key = "avatars/000000";
+    world.odd_answer = (struct files_answer){
+        .status = 503, .code = "SlowDown", .retry_after_ms = 5 * WORLD_SECOND};
+    world.address_changes = true;
+    world.identity = IDENTITY_REFUSED;
+    world_run(&world, world.now + WORLD_MINUTE);
+    assert_int_equal(world.deletes_sent, PLACES / PAGE);
+}
+
+static void engine__that_stops_waits_for_no_place(void **state)
+{
+    (void)state;
+    rows_add(2 * PLACES);
+    world_run(&world, world.now + WORLD_SECOND / 2);
+    engine_stopped(world.engine, world.now);
+    world_run(&world, world.now + WORLD_SECOND);
+    assert_int_equal(world.deletes_sent, PLACES / PAGE);
+    assert_true(engine_is_idle(world.engine));
+}
+
+#define AHEAD(test) cmocka_unit_test_setup_teardown(test, world_setup, world_teardown)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        AHEAD(engine__keeps_every_place_at_the_store_taken_while_it_claims),
+        AHEAD(engine__sends_no_more_at_once_than_before),
+        AHEAD(engine__a_request_goes_past_what_was_claimed_ahead),
+        AHEAD(engine__lets_go_of_what_was_claimed_ahead_when_the_store_is_down),
+        AHEAD(engine__lets_go_of_what_waits_for_a_quarter_of_its_lease),
+        AHEAD(engine__drops_what_was_claimed_ahead_for_a_store_that_is_not_ours),
+        AHEAD(engine__that_stops_waits_for_no_place),
+    };
+    return cmocka_run_group_tests_name("fallback: what is claimed ahead", tests, NULL, NULL);
+}
