@@ -59,26 +59,28 @@ class Heal:
         return sum(self.bucket.status()["requests"].values())
 
     def measure(self, service, address):
-        self.bucket.clear()
         self.bucket.fault("off")
         # What was under way when it went down, and the failures that open the breaker.
         time.sleep(3)
-        before, refused_before = self.requests(), 0
+        before = self.requests()
         time.sleep(self.outage)
         during = self.requests() - before
         left = self.left(address)
         asked = self.bucket.status()["keysAsked"]
-        refused_before = self.bucket.status()["refused"]
+        refused = self.refused(service)
         self.bucket.clear()
         self.bucket.fault(f"latency,ms={LATENCY_MS}")
         returned = time.monotonic()
         samples = self.watch(address, asked, left)
         seconds = time.monotonic() - returned
-        clients = service.metric("users_service_breaker_opened_total") - 1
         return {"asked": during / self.outage, "seconds": seconds,
                 "over": seconds - left / ALLOWED, "peak": peak_over_mean(samples),
-                "refused": self.bucket.status()["refused"] - refused_before
-                + max(clients, 0)}
+                "refused": self.refused(service) - refused}
+
+    def refused(self, service):
+        """Answers of 503 by the store; whenever the breaker opens, clients are answered so, too."""
+        return (self.bucket.status()["refused"]
+                + service.metric("users_service_breaker_opened_total"))
 
     def left(self, address):
         return self.made.rows - self.made.finished(address)
