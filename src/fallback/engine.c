@@ -150,6 +150,16 @@ size_t engine_room(struct engine *engine, int64_t now)
     return lead->breaker.state == BREAKER_CLOSED ? engine_store_room(engine, lead, now) : 1;
 }
 
+static int64_t earlier(int64_t a, int64_t b)
+{
+    return a < b ? a : b;
+}
+
+static int64_t later(int64_t a, int64_t b)
+{
+    return a > b ? a : b;
+}
+
 /* Requests that wait go first: their keys are claimed together. */
 static void handed_claim(struct engine *engine, int64_t now)
 {
@@ -193,15 +203,34 @@ static void timer_claim(struct engine *engine, int64_t now)
     engine->scanning = true;
 }
 
-/* A marked user whose last deletion went unnoticed is work by itself (R12). */
-static void marked_finish(struct engine *engine, int64_t now)
+void engine_marked_finish(struct engine *engine, int64_t now)
 {
-    if (!engine->options.timer || engine->marking || now < engine->marked_at)
+    if (engine->marking)
         return;
     engine->marking = true;
-    engine->marked_at = now + SLEEP_MAX_MS;
-    engine->marked = (struct repository_op){.verb = MARKED_FINISH};
+    engine->marked_since = now;
+    engine->marked = (struct repository_op){.verb = MARKED_FINISH, .limit = MARKED_SLICE};
     engine_write(engine, &engine->marked);
+}
+
+/* A look at many takes a tenth of the time at most. */
+static void marked_finished(struct engine *engine, int64_t now)
+{
+    struct repository_op *op = &engine->marked;
+    if (op->outcome == REPOSITORY_OK && op->more && !engine->stopped) {
+        op->more = false;
+        engine_write(engine, op);
+        return;
+    }
+    engine->marking = false;
+    engine->marked_at = now + later(SLEEP_MAX_MS, 9 * (now - engine->marked_since));
+}
+
+/* A marked user whose last deletion went unnoticed is work by itself (R12). */
+static void marked_tick(struct engine *engine, int64_t now)
+{
+    if (engine->options.timer && now >= engine->marked_at)
+        engine_marked_finish(engine, now);
 }
 
 /* A clock that was set back leaves rows that wait longer than anything may (P4). */
@@ -238,13 +267,13 @@ static void engine_advance(struct engine *engine, int64_t now)
     timer_claim(engine, now);
     deletions_redate(engine, now);
     engine_watch(engine, now);
-    marked_finish(engine, now);
+    marked_tick(engine, now);
 }
 
 void engine_written(struct engine *engine, int64_t now, struct repository_op *op)
 {
     if (op == &engine->marked) {
-        engine->marking = false;
+        marked_finished(engine, now);
     } else if (op == &engine->redate) {
         engine->redating = false;
         engine->woken |= op->matched > 0;
@@ -350,16 +379,6 @@ void engine_stopped(struct engine *engine, int64_t now)
     engine_advance(engine, now);
 }
 
-static int64_t earlier(int64_t a, int64_t b)
-{
-    return a < b ? a : b;
-}
-
-static int64_t later(int64_t a, int64_t b)
-{
-    return a > b ? a : b;
-}
-
 /* When a store that takes nothing now may take something; INT64_MAX: no telling. */
 static int64_t store_may_take(const struct engine_store *store, int64_t now)
 {
@@ -399,7 +418,9 @@ int64_t engine_next_tick(const struct engine *engine, int64_t now)
     if (engine->options.timer && !engine->scanning)
         next = earlier(next, engine->woken ? now : engine->scan_at);
     if (engine->options.timer)
-        next = earlier(next, earlier(engine->marked_at, engine->redated_at));
+        next = earlier(next, engine->redated_at);
+    if (engine->options.timer && !engine->marking)
+        next = earlier(next, engine->marked_at);
     for (const struct sweep *sweep = engine->sweeps; sweep; sweep = sweep->next)
         next = earlier(next, sweep->deadline_ms);
     if (next <= now || engine->sweeps || engine->handed_count || engine->pages_ready) {

@@ -33,6 +33,8 @@
 #define SLEEP_MAX_MS 60000
 /* Waiters whose subjects are looked up at once: as many as there can be requests. */
 #define WATCH_MAX 2048
+/* Marked users that one transaction looks at, so that it holds nobody up for long. */
+#define MARKED_SLICE 1000
 /* After the database failed. */
 #define PAUSE_MS 1000
 
@@ -101,7 +103,8 @@ struct engine {
         redated_at; /* when to look for times that a clock set back put too far ahead (P4) */
     bool redating;
     struct repository_op redate;
-    int64_t marked_at; /* when to look for marked users without deletions (R12) */
+    int64_t marked_at;    /* when to look for marked users without deletions (R12) */
+    int64_t marked_since; /* when the look that is under way began */
     bool marking;
     struct repository_op marked;
 
@@ -200,6 +203,9 @@ void engine_backlog_forward(struct engine *engine, int64_t now);
 /* The provider answered a probe; a call failed for a reason that concerns them all. */
 void engine_provider_back(struct engine *engine, int64_t now);
 void engine_provider_failed(struct engine *engine, int64_t now, struct engine_store *store);
+
+/* Looks at all marked users, unless that is under way: who has no deletions left goes (R12). */
+void engine_marked_finish(struct engine *engine, int64_t now);
 
 /* engine_watch.c: requests wait for a key, whoever claimed it (C2). */
 void engine_watch(struct engine *engine, int64_t now);

@@ -87,12 +87,8 @@ static void sweep_claim(struct engine *engine, int64_t now, struct sweep *sweep,
 /* Users that nothing is left of go before anything is tried (R12). */
 static void sweep_finish_marked(struct engine *engine, int64_t now, struct sweep *sweep)
 {
-    if (sweep->backlog.marked && !engine->marking) {
-        engine->marking = true;
-        engine->marked_at = now + SLEEP_MAX_MS;
-        engine->marked = (struct repository_op){.verb = MARKED_FINISH};
-        engine_write(engine, &engine->marked);
-    }
+    if (sweep->backlog.marked)
+        engine_marked_finish(engine, now);
     sweep->stage = SWEEP_PROBING;
 }
 

@@ -224,22 +224,24 @@ enum repository_verb {
     DELETION_ADD, /* in: key, store_id: somebody else's object. OK, also when known already */
     DELETIONS_REDATE, /* in: longest. What a clock that was set back put too far ahead is due
                          now, guards and second looks count from now (P4). out: matched */
-    MARKED_FINISH,    /* removes marked users that have no deletions left (R12). out: matched */
-    RECEIPTS_REOPEN,  /* in: store_id, since, elapsed_ms. What was receipted since, or in the
-                         last elapsed_ms (P4), is work again (M3) */
-    RECEIPTS_SEAL,    /* in: id: the database's own. Seals the next range of receipts, unless
-                         somebody else does so now. out: matched: how many records; more: others
-                         wait, or others have to end before it is known */
-    RECEIPTS_PRUNE,   /* in: seal, digest: the records of this seal go. OK, also when they are
-                         gone already; NOT_FOUND: no such seal; CONFLICT: it has another digest,
-                         is younger than RECEIPTS_KEPT_MS, or is the last one, from which the
-                         chain goes on. out: matched */
-    EPOCH_MEET,       /* in: since: -1, or the epoch to raise, with its successor's nonce in id:
-                         done if it is the last one. out: matched: the last epoch, 0 for none;
-                         store_id: its nonce; more: a RESTORE_BEGIN has had no RESTORE_END */
-    EPOCH_TAKE,       /* in: since, id: takes an epoch and its nonce for the last one. OK */
-    RESTORE_BEGIN,    /* from here on the database is half restored … OK */
-    RESTORE_END,      /* … to here. OK */
+    MARKED_FINISH, /* in: cursor (an id, "" to start), limit. Of the next marked users, removes
+                      those that have no deletions left (R12). out: matched; more, and cursor:
+                      the last that was looked at */
+    RECEIPTS_REOPEN, /* in: store_id, since, elapsed_ms. What was receipted since, or in the
+                        last elapsed_ms (P4), is work again (M3) */
+    RECEIPTS_SEAL,   /* in: id: the database's own. Seals the next range of receipts, unless
+                        somebody else does so now. out: matched: how many records; more: others
+                        wait, or others have to end before it is known */
+    RECEIPTS_PRUNE,  /* in: seal, digest: the records of this seal go. OK, also when they are
+                        gone already; NOT_FOUND: no such seal; CONFLICT: it has another digest,
+                        is younger than RECEIPTS_KEPT_MS, or is the last one, from which the
+                        chain goes on. out: matched */
+    EPOCH_MEET,      /* in: since: -1, or the epoch to raise, with its successor's nonce in id:
+                        done if it is the last one. out: matched: the last epoch, 0 for none;
+                        store_id: its nonce; more: a RESTORE_BEGIN has had no RESTORE_END */
+    EPOCH_TAKE,      /* in: since, id: takes an epoch and its nonce for the last one. OK */
+    RESTORE_BEGIN,   /* from here on the database is half restored … OK */
+    RESTORE_END,     /* … to here. OK */
     DATABASE_COPY, /* a copy of all of it, made in slices between other operations. OK: file, an
                       open descriptor that is the caller's, of a file that has no name, and
                       matched: its size; BUSY: one is under way; NOT_FOUND: such a database
@@ -331,7 +333,7 @@ struct repository_op {
     struct receipt_page receipts; /* owned by the operation */
     int64_t seal, after_receipt, after_user;
     char digest[RECEIPT_DIGEST_SIZE];
-    bool more; /* USER_LIST, DELETION_LIST: another page follows; see RECEIPTS_* */
+    bool more; /* USER_LIST, DELETION_LIST: another page follows; see RECEIPTS_*, MARKED_* */
     int file;  /* DATABASE_COPY */
     struct erasure erasure;
     struct backlog backlog;

@@ -2,6 +2,7 @@
  * C6. */
 #include "contract/repository_support.h"
 
+#include <stdio.h>
 #include <string.h>
 
 static void confirm__of_a_failed_try_puts_the_row_off(void **state)
@@ -313,15 +314,8 @@ static void user__that_is_gone_leaves_no_row_behind(void **state)
     assert_true(finish("avatars/1").user_gone);
     assert_int_equal(sql_number("SELECT count(*) FROM deletions"), 0);
     assert_int_equal(receipts_count("avatars/1"), 1);
-    assert_int_equal(op_apply(op_new(MARKED_FINISH)), REPOSITORY_OK);
+    assert_int_equal(marked_finish(), 0);
     assert_int_equal(sql_number("SELECT count(*) FROM deletions"), 0);
-}
-
-static int64_t marked_finish(void)
-{
-    struct repository_op *op = op_new(MARKED_FINISH);
-    assert_int_equal(op_apply(op), REPOSITORY_OK);
-    return op->matched;
 }
 
 /* R12: a marked user is work by itself. */
@@ -338,6 +332,35 @@ static void marked__by_hand_without_an_avatar_is_finished(void **state)
     assert_int_equal(erasure_get(BOB).state, ERASURE_PENDING);
     assert_int_equal(op_read(user_op(USER_GET, EVE))->outcome, REPOSITORY_OK);
     assert_int_equal(marked_finish(), 0);
+}
+
+static void marked__are_looked_at_so_many_at_a_time(void **state)
+{
+    (void)state;
+    user_add(ADA);
+    user_add_with_avatar(BOB, "avatars/1");
+    user_add(EVE);
+    sql("UPDATE users SET avatar_should_be_deleted = true");
+    static const struct {
+        const char *after;
+        int64_t limit, finished;
+        bool more;
+        const char *last;
+    } steps[] = {
+        {"", 1, 1, true, ADA},   {ADA, 1, 0, true, BOB}, {BOB, 1, 1, true, EVE},
+        {EVE, 1, 0, false, EVE}, {"", 2, 0, false, BOB},
+    };
+    for (size_t i = 0; i < sizeof steps / sizeof *steps; i++) {
+        struct repository_op *op = op_new(MARKED_FINISH);
+        snprintf(op->cursor, sizeof op->cursor, "%s", steps[i].after);
+        op->limit = steps[i].limit;
+        assert_int_equal(op_apply(op), REPOSITORY_OK);
+        assert_int_equal(op->matched, steps[i].finished);
+        assert_int_equal(op->more, steps[i].more);
+        if (op->more)
+            assert_string_equal(op->cursor, steps[i].last);
+    }
+    assert_int_equal(erasure_get(EVE).state, ERASURE_DELETED);
 }
 
 static void marked__whose_deletion_was_lost_by_hand_gets_it_again(void **state)
@@ -390,6 +413,7 @@ int main(void)
         CONTRACT(user__marked_with_another_key_stays_until_that_is_gone_too),
         CONTRACT(user__that_is_gone_leaves_no_row_behind),
         CONTRACT(marked__by_hand_without_an_avatar_is_finished),
+        CONTRACT(marked__are_looked_at_so_many_at_a_time),
         CONTRACT(marked__whose_deletion_was_lost_by_hand_gets_it_again),
         CONTRACT(marked__is_never_gone_while_it_points_at_an_object),
     };

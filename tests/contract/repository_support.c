@@ -150,6 +150,14 @@ struct repository_op *op_new(enum repository_verb verb)
     return op;
 }
 
+int64_t marked_finish(void)
+{
+    struct repository_op *op = op_new(MARKED_FINISH);
+    op->limit = 1000;
+    assert_int_equal(op_apply(op), REPOSITORY_OK);
+    return op->matched;
+}
+
 void ops_apply(struct repository_op **batch, size_t count)
 {
     driver->apply(driver, batch, count);

@@ -59,6 +59,9 @@ void row_end_lease(const char *key);
 /* An operation that the end of the test frees. */
 struct repository_op *op_new(enum repository_verb verb);
 
+/* Looks at all marked users; returns how many are gone. */
+int64_t marked_finish(void);
+
 /* Carries it out alone, or several in one batch. */
 enum repository_outcome op_apply(struct repository_op *op);
 void ops_apply(struct repository_op **ops, size_t count);

@@ -1,6 +1,7 @@
 #include "repository/postgres/array.h"
 #include "repository/postgres/operations.h"
 
+#include <stdio.h>
 #include <string.h>
 
 /* Runs a bound statement whose number of rows is what was asked for. */
@@ -74,34 +75,66 @@ int postgres_deletions_redate(struct session *session, struct repository_op *op,
     return matched_change(op, &query);
 }
 
-/* "None left" is looked at again once the users are locked (R11). */
-static int marked_lock(struct session *session, struct array *ids)
+/* Runs a bound statement that returns ids; the last of them goes to `ret_last`, if it is given.
+ */
+static int ids_take(struct query *query, struct array *ids, char *ret_last, size_t size)
+{
+    if (pq_run(query) < 0)
+        return -1;
+    while (pq_step(query)) {
+        const char *id = pq_column_text(query);
+        array_add_text(ids, id);
+        if (ret_last)
+            snprintf(ret_last, size, "%s", id);
+    }
+    pq_end(query);
+    return array_text(ids) ? 0 : -1;
+}
+
+static int marked_next(struct session *session, struct repository_op *op, struct array *ids)
 {
     struct query query;
-    pq_begin(&query, session, STATEMENT_MARKED_LOCK);
-    if (pq_run(&query) < 0)
+    pq_begin(&query, session, STATEMENT_MARKED_NEXT);
+    pq_text(&query, op->cursor);
+    pq_number(&query, op->limit);
+    if (ids_take(&query, ids, op->cursor, sizeof op->cursor) < 0)
         return -1;
-    while (pq_step(&query))
-        array_add_text(ids, pq_column_text(&query));
-    pq_end(&query);
-    return array_text(ids) ? 0 : -1;
+    op->more = (int64_t)ids->count == op->limit;
+    return 0;
+}
+
+/* "None left" is looked at again once the users are locked (R11). */
+static int marked_remove(struct session *session, struct repository_op *op, const char *ids)
+{
+    struct query query;
+    pq_begin(&query, session, STATEMENT_MARKED_REVIVE);
+    pq_text(&query, ids);
+    if (pq_change(&query) < 0)
+        return -1;
+    struct array locked;
+    array_init(&locked);
+    pq_begin(&query, session, STATEMENT_MARKED_LOCK);
+    pq_text(&query, ids);
+    int failed = ids_take(&query, &locked, NULL, 0);
+    if (!failed) {
+        pq_begin(&query, session, STATEMENT_USERS_REMOVE);
+        pq_text(&query, locked.text.bytes);
+        failed = matched_change(op, &query);
+    }
+    array_deinit(&locked);
+    return failed;
 }
 
 int postgres_marked_finish(struct session *session, struct repository_op *op, int64_t now)
 {
     (void)now;
-    struct query query;
-    pq_begin(&query, session, STATEMENT_MARKED_REVIVE);
-    if (pq_change(&query) < 0)
-        return -1;
     struct array ids;
     array_init(&ids);
-    int failed = marked_lock(session, &ids);
-    if (!failed) {
-        pq_begin(&query, session, STATEMENT_USERS_REMOVE);
-        pq_text(&query, ids.text.bytes);
-        failed = matched_change(op, &query);
-    }
+    op->matched = 0;
+    op->outcome = REPOSITORY_OK;
+    int failed = marked_next(session, op, &ids);
+    if (!failed && ids.count)
+        failed = marked_remove(session, op, ids.text.bytes);
     array_deinit(&ids);
     return failed;
 }

@@ -367,16 +367,18 @@ static const char *const texts[STATEMENT_COUNT] = {
         "AND (not_before > $1::bigint + " LONGEST_HARD
         " OR (not_before <= $1::bigint AND due_at > $1::bigint + " LONGEST_SOFT ")) "
         "ORDER BY key FOR UPDATE SKIP LOCKED))",
+    [STATEMENT_MARKED_NEXT] = "SELECT id FROM users WHERE avatar_should_be_deleted "
+                              "AND id > $1 ORDER BY id LIMIT $2::bigint",
     /* A marked user whose intent was lost by hand: clearing the pointer writes it again. */
     [STATEMENT_MARKED_REVIVE] =
         "UPDATE users SET avatar_key = NULL, avatar_store_id = NULL "
-        "WHERE id = ANY (ARRAY(SELECT id FROM users WHERE avatar_should_be_deleted "
-        "AND avatar_key IS NOT NULL "
-        "AND NOT EXISTS (SELECT 1 FROM deletions WHERE key = users.avatar_key) "
+        "WHERE id = ANY (ARRAY(SELECT id FROM users WHERE id = ANY ($1::text[]) "
+        "AND " MARKED " AND avatar_key IS NOT NULL "
+        "AND NOT EXISTS (SELECT 1 FROM deletions WHERE key = users.avatar_key OFFSET 0) "
         "ORDER BY id FOR UPDATE SKIP LOCKED))",
     [STATEMENT_MARKED_LOCK] =
-        "SELECT id FROM users WHERE avatar_should_be_deleted AND avatar_key IS NULL "
-        "AND NOT EXISTS (SELECT 1 FROM deletions WHERE user_id = users.id) "
+        "SELECT id FROM users WHERE id = ANY ($1::text[]) AND " MARKED " AND " POINTER " = '' "
+        "AND NOT EXISTS (SELECT 1 FROM deletions WHERE user_id = users.id OFFSET 0) "
         "ORDER BY id FOR UPDATE SKIP LOCKED",
     [STATEMENT_REOPEN_DELETIONS] =
         "INSERT INTO deletions (key, store_id, user_id, reason, look, created_at, not_before, "

@@ -216,13 +216,18 @@ static const char *const texts[STATEMENT_COUNT] = {
         "due_at = CASE WHEN not_before > ?1 THEN min(not_before, ?1 + " LONGEST_HARD ") "
         "ELSE ?1 END WHERE due_at > ?1 + min(?2, ?4) AND (not_before > ?1 + " LONGEST_HARD
         " OR (not_before <= ?1 AND due_at > ?1 + " LONGEST_SOFT "))",
+    [STATEMENT_MARKED_NEXT] =
+        "SELECT max(id), count(*) FROM (SELECT id FROM users INDEXED BY users_marked "
+        "WHERE avatar_should_be_deleted = 1 AND id > ?1 ORDER BY id LIMIT ?2)",
     /* A marked user whose intent was lost by hand: clearing the pointer writes it again. */
     [STATEMENT_MARKED_REVIVE] =
-        "UPDATE users SET avatar_key = NULL, avatar_store_id = NULL "
-        "WHERE avatar_should_be_deleted = 1 AND avatar_key IS NOT NULL "
+        "UPDATE users INDEXED BY users_marked SET avatar_key = NULL, avatar_store_id = NULL "
+        "WHERE avatar_should_be_deleted = 1 AND id > ?1 AND id <= ?2 AND avatar_key IS NOT "
+        "NULL "
         "AND NOT EXISTS (SELECT 1 FROM deletions WHERE key = users.avatar_key)",
     [STATEMENT_MARKED_DELETE] =
-        "DELETE FROM users WHERE avatar_should_be_deleted = 1 AND avatar_key IS NULL "
+        "DELETE FROM users INDEXED BY users_marked "
+        "WHERE avatar_should_be_deleted = 1 AND id > ?1 AND id <= ?2 AND avatar_key IS NULL "
         "AND NOT EXISTS (SELECT 1 FROM deletions WHERE user_id = users.id)",
     [STATEMENT_REOPEN_DELETIONS] =
         "INSERT INTO deletions (key, store_id, user_id, reason, look, created_at, not_before, "

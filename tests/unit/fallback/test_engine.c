@@ -421,6 +421,35 @@ static void engine__looks_for_marked_users_without_deletions(void **state)
     assert_in_range(world.marked_finished, 4, 7);
 }
 
+static void engine__looks_at_many_marked_users_in_slices(void **state)
+{
+    (void)state;
+    world_run(&world, world.now + 2 * WORLD_MINUTE);
+    int64_t before = world.marked_finished;
+    world.marked_more = 5;
+    world.claim_takes = WORLD_SECOND;
+    world_run(&world, world.now + WORLD_MINUTE + 7 * WORLD_SECOND);
+    assert_int_equal(world.marked_finished - before, 6);
+}
+
+/* Six minutes of work rest for nine times as long. */
+static void engine__looks_at_marked_users_for_a_tenth_of_the_time(void **state)
+{
+    (void)state;
+    world_run(&world, world.now + 2 * WORLD_MINUTE);
+    world.marked_more = 35;
+    world.claim_takes = 10 * WORLD_SECOND;
+    while (world.marked_more)
+        world_run(&world, world.now + WORLD_SECOND);
+    world_run(&world, world.now + 20 * WORLD_SECOND);
+    world.claim_takes = 1;
+    int64_t before = world.marked_finished;
+    world_run(&world, world.now + 53 * WORLD_MINUTE);
+    assert_int_equal(world.marked_finished, before);
+    world_run(&world, world.now + 2 * WORLD_MINUTE);
+    assert_in_range(world.marked_finished - before, 1, 2);
+}
+
 static void engine__looks_every_minute_for_times_that_a_clock_put_too_far_ahead(void **state)
 {
     (void)state;
@@ -461,6 +490,8 @@ int main(void)
         WORLD_TEST(engine__slows_down_when_asked_and_loses_nothing),
         WORLD_TEST(engine__stopping_ends_what_is_under_way_and_claims_no_more),
         WORLD_TEST(engine__looks_for_marked_users_without_deletions),
+        WORLD_TEST(engine__looks_at_many_marked_users_in_slices),
+        WORLD_TEST(engine__looks_at_marked_users_for_a_tenth_of_the_time),
         WORLD_TEST(engine__looks_every_minute_for_times_that_a_clock_put_too_far_ahead),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -193,6 +193,7 @@ static void write_apply(struct world *world, struct repository_op *op)
         break;
     case MARKED_FINISH:
         world->marked_finished++;
+        op->more = world->marked_more > 0 && world->marked_more-- > 0;
         break;
     case RECEIPTS_REOPEN:
         world->reopens++;

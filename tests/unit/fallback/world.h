@@ -63,6 +63,7 @@ struct world {
     const char *older_id;
 
     int64_t marked_finished, redated;
+    int64_t marked_more; /* how often the next look is not the last */
     struct waiter *answered[64];
     size_t answered_count;
     struct sweep *swept; /* the last sweep that ended */
