@@ -338,9 +338,9 @@ void engine_handed(struct engine *engine, int64_t now, const struct repository_k
                    const struct trace *trace, struct waiter *waiter, int64_t deadline_ms)
 {
     bool aside = engine->options.aside;
-    bool works = !engine->stopped && (aside || engine_works(engine));
+    bool serves = engine_serves(engine);
     for (size_t i = 0; i < keys->count && !aside; i++) {
-        char *key = works && engine->handed_count < HANDED_MAX ? strdup(keys->items[i]) : NULL;
+        char *key = serves && engine->handed_count < HANDED_MAX ? strdup(keys->items[i]) : NULL;
         if (key) {
             engine->handed_for[engine->handed_count] = *trace;
             engine->handed[engine->handed_count++] = key;
@@ -349,7 +349,7 @@ void engine_handed(struct engine *engine, int64_t now, const struct repository_k
         }
     }
     if (waiter)
-        waiter_handed(engine, waiter, works && keys->count, deadline_ms);
+        waiter_handed(engine, waiter, serves && keys->count, deadline_ms);
     engine_advance(engine, now);
 }
 
@@ -449,6 +449,16 @@ bool engine_is_idle(const struct engine *engine)
     }
     return !engine->marking && !engine->redating && !engine->sweeps &&
            engine->command_count == 0 && !engine->answered;
+}
+
+bool engine_serves(const struct engine *engine)
+{
+    return !engine->stopped && (engine->options.aside || engine_works(engine));
+}
+
+bool engine_is_woken(const struct engine *engine)
+{
+    return engine->woken;
 }
 
 bool engine_takes_uploads(const struct engine *engine)

@@ -108,6 +108,15 @@ int64_t engine_next_tick(const struct engine *engine, int64_t now);
 /* Nothing is under way. */
 bool engine_is_idle(const struct engine *engine);
 
+/*
+ * False while nobody who waits would be served: what is handed over is left to the timer, and
+ * whoever waits for it is answered at once.
+ */
+bool engine_serves(const struct engine *engine);
+
+/* True from when it was woken until it begins the look that it was woken for. */
+bool engine_is_woken(const struct engine *engine);
+
 /* True while new objects may be stored: the store is known to be ours, and it answers. */
 bool engine_takes_uploads(const struct engine *engine);
 enum breaker_state engine_breaker(const struct engine *engine, size_t store);

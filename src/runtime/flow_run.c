@@ -29,7 +29,9 @@ static void flow_finish(struct flow_run *run)
 {
     for (; run->places; run->places--)
         mailbox_release(&run->runtime->mailbox);
-    if (run->flow.wakes)
+    if (run->flow.wakes && run->unserved)
+        runtime_hear(run->runtime);
+    else if (run->flow.wakes)
         runtime_wake(run->runtime);
     run->done(run);
 }
@@ -102,9 +104,13 @@ static bool places_reserve(struct flow_run *run, size_t count)
 bool runtime_run_flow(struct runtime *runtime, struct flow_run *run)
 {
     run->runtime = runtime;
+    /* While nobody is served the engine has no part in it: the answer is known with the COMMIT.
+     */
+    run->unserved = run->flow.waits && !atomic_load(&runtime->serves);
+    run->flow.waits = run->flow.waits && !run->unserved;
     /* All room that an answer needs is taken before the transaction, or the answer is 503 (M1).
      */
-    if (!places_reserve(run, 2))
+    if (!run->unserved && !places_reserve(run, 2))
         return false;
     if (!repository_reserve(runtime->repository)) {
         for (; run->places; run->places--)

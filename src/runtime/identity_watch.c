@@ -90,6 +90,8 @@ static void identity_end(struct runtime *runtime, size_t store)
     const struct identity_check *check = &runtime->checks[store];
     engine_identified(runtime->engine, clock_boot_ms(), store, check->verdict,
                       check->verdict == IDENTITY_GOOD ? check->store_id : NULL);
+    /* Who waits for the first look goes on by what is seen then. */
+    runtime_publish(runtime);
     identity_publish(runtime, store);
     if (store == 0 && check->verdict == IDENTITY_GOOD)
         epoch_watch_again(runtime);

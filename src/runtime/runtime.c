@@ -70,7 +70,7 @@ static void command_carry(struct runtime *runtime, const struct engine_command *
     }
 }
 
-static void status_publish(struct runtime *runtime)
+void runtime_publish(struct runtime *runtime)
 {
     pthread_mutex_lock(&runtime->lock);
     for (size_t i = 0; i < runtime->store_count; i++) {
@@ -83,16 +83,20 @@ static void status_publish(struct runtime *runtime)
     runtime->status.identity = runtime->status.stores[0].identity;
     runtime->status.takes_uploads = engine_takes_uploads(runtime->engine);
     pthread_mutex_unlock(&runtime->lock);
+    atomic_store(&runtime->serves, engine_serves(runtime->engine));
+    /* Before the claim that ends it is sent: whoever still sees it has committed by then (M1).
+     */
+    atomic_store(&runtime->knows, engine_is_woken(runtime->engine));
 }
 
 /* The state that others see is set before anybody is answered by it. */
 static void commands_carry(struct runtime *runtime)
 {
     struct engine_command command;
-    status_publish(runtime);
+    runtime_publish(runtime);
     while (engine_take(runtime->engine, &command)) {
         command_carry(runtime, &command);
-        status_publish(runtime);
+        runtime_publish(runtime);
     }
 }
 
@@ -341,8 +345,8 @@ bool runtime_works(const struct runtime *runtime)
 
 void runtime_hear(struct runtime *runtime)
 {
-    atomic_store(&runtime->woken, true);
-    mailbox_wake(&runtime->mailbox);
+    if (!atomic_load(&runtime->knows) && !atomic_exchange(&runtime->woken, true))
+        mailbox_wake(&runtime->mailbox);
 }
 
 void runtime_rouse(struct runtime *runtime)

@@ -52,6 +52,7 @@ struct flow_run {
     struct message waiting, handing;
     size_t places; /* reserved in the engine's mailbox */
     bool submitted, registered, ending;
+    bool unserved; /* it would wait in vain: the engine is only told that something is due */
 };
 
 /* What digests are keyed with: the database's own secret, in hexadecimal. */

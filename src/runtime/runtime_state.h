@@ -35,6 +35,8 @@ struct runtime {
     struct mailbox mailbox;
     pthread_t thread;
     atomic_bool woken;
+    atomic_bool knows;     /* it was woken and has not begun to look: no need to do so again */
+    atomic_bool serves;    /* see engine_serves */
     atomic_llong alive_at; /* boot time of the thread's last round */
     bool stopping;         /* the engine's thread's: it was told to end */
     struct message quiesce, end;
@@ -72,6 +74,9 @@ static inline void runtime_post(struct runtime *runtime, struct message *message
  * the thread is to end. A simulation takes the turns itself, on a clock of its own.
  */
 bool runtime_turn(struct runtime *runtime, bool waits);
+
+/* Shows others how the engine stands. */
+void runtime_publish(struct runtime *runtime);
 
 /* flow_run.c: a flow's keys were handed over; a waiter was answered. On the engine's thread. */
 void flow_run_handed(struct runtime *runtime, struct flow_run *run, int64_t now);

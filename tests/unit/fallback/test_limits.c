@@ -335,6 +335,44 @@ static void engine__is_idle_when_nothing_is_under_way(void **state)
     assert_true(engine_is_idle(world.engine));
 }
 
+/* Who sees that it was woken need not wake it; who sees that it serves nobody need not wait. */
+static void engine__tells_whether_it_was_woken_and_serves(void **state)
+{
+    (void)state;
+    world_run(&world, world.now + WORLD_SECOND);
+    assert_true(engine_serves(world.engine));
+    assert_false(engine_is_woken(world.engine));
+    /* The look that it was woken for begins at once: whoever comes later wakes it anew. */
+    engine_woken(world.engine, world.now);
+    assert_false(engine_is_woken(world.engine));
+
+    world.up = false;
+    world_add(&world, "avatars/", 1);
+    world_run(&world, world.now + WORLD_MINUTE);
+    assert_int_not_equal(engine_breaker(world.engine, 0), BREAKER_CLOSED);
+    assert_false(engine_serves(world.engine));
+    engine_woken(world.engine, world.now);
+    world_add(&world, "avatars/", 2);
+    world.up = true;
+    world_run(&world, world.now + WORLD_MINUTE);
+    assert_true(engine_serves(world.engine));
+    assert_false(engine_is_woken(world.engine));
+    assert_int_equal(world_left(&world), 0);
+
+    engine_stopped(world.engine, world.now);
+    assert_false(engine_serves(world.engine));
+}
+
+static void engine__serves_whoever_waits_for_others(void **state)
+{
+    (void)state;
+    struct engine_options options = world_engine_options();
+    options.aside = true;
+    struct engine *engine = engine_new(&options);
+    assert_true(engine_serves(engine));
+    engine_free(engine);
+}
+
 static struct world_row *older_row_add(int number)
 {
     struct world_row *row = world_add(&world, "avatars/older-", number);
@@ -384,6 +422,8 @@ int main(void)
         WORLD_TEST(engine__a_probe_whose_claim_took_too_long_proves_nothing),
         WORLD_TEST(engine__a_store_that_is_back_for_a_moment_loses_nothing),
         WORLD_TEST(engine__is_idle_when_nothing_is_under_way),
+        WORLD_TEST(engine__tells_whether_it_was_woken_and_serves),
+        cmocka_unit_test(engine__serves_whoever_waits_for_others),
         WORLD_TEST(stores__a_row_that_cannot_be_moved_rests_and_goes_later),
     };
     return cmocka_run_group_tests_name("fallback: engine at its limits", tests, NULL, NULL);
