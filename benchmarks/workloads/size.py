@@ -3,6 +3,9 @@ size: what the programs take when there is nothing to do, how soon they answer, 
 
 Private memory is RssAnon, which no other process shares; RSS counts the libraries' pages as well.
 Idle is measured with no connection open, when two looks a second apart say the same.
+
+The goal for the start is of the program as it is out of the box, with images in a folder. With S3 a
+start is several calls one after another, so that the store's own time is nearly all that is seen.
 """
 import contextlib
 import http.client
@@ -13,6 +16,7 @@ import time
 import backlog
 from stage import BUILD, free_port, programs
 from support import certificates
+from support.postgres import psql
 from workload import Contestant, Figure, Goal
 
 WHAT = "memory of an idle program, time from start to the first answer, size of the program"
@@ -20,7 +24,9 @@ WHAT = "memory of an idle program, time from start to the first answer, size of 
 FIGURES = (
     Figure("private", "MiB private (RssAnon), idle", best="low", digits=2),
     Figure("resident", "MiB resident (RSS), idle", best="low", digits=2),
-    Figure("start", "ms from start to the first 200", best="low", digits=1),
+    Figure("start", "ms from start to the first 200, images in a folder", best="low", digits=1),
+    Figure("start_s3", "ms from start to the first 200, S3 at 20 ms a call", best="low",
+           digits=1),
     Figure("bytes", "KiB of the stripped program", best="low"),
     Figure("draining", "MiB private at most, draining", best="low", digits=1),
 )
@@ -81,25 +87,34 @@ def first_answer(service):
 
 class Service:
     """
-    Starts on a database that is there already and rests; then, in the first round only, drains
-    a backlog: a million rows unless told otherwise.
+    Starts on databases that are there already and rests; then, in the first round only, drains
+    a backlog: a million rows unless told otherwise. `small` has never had a user.
     """
 
-    def __init__(self, stage, made, empty, bucket, environment):
+    def __init__(self, stage, made, empty, bucket, small):
         self.stage, self.made, self.empty, self.bucket = stage, made, empty, bucket
-        self.environment = environment
+        self.environment = bucket.environment
+        self.small, self.folder = small, f"file://{stage.new_folder('files')}"
+        backlog.adopt(stage, small, self.folder, {})
+
+    def start_on_folder(self):
+        service = self.stage.service(database=self.small, files=self.folder)
+        try:
+            return first_answer(service)
+        finally:
+            service.end()
 
     def __call__(self, turn):
         self.made.forget_copies()
         service = self.stage.service(database=self.empty, files=self.made.files,
                                      environment=self.environment)
         try:
-            start = first_answer(service)
+            start_s3 = first_answer(service)
             private, resident = settled_memory(service.process)
         finally:
             service.end()
-        figures = {"start": start, "private": private, "resident": resident,
-                   "bytes": stripped_size(self.stage, "users-service")}
+        figures = {"start": self.start_on_folder(), "start_s3": start_s3, "private": private,
+                   "resident": resident, "bytes": stripped_size(self.stage, "users-service")}
         if turn == 0:
             figures["draining"] = self.draining()
         return figures
@@ -151,14 +166,15 @@ def called_service(stage, bucket, prefix, **more):
 def contestants(stage):
     bucket = stage.s3d(20)
     rows = stage.size(1_000_000, 5_000)
-    environment = bucket.environment
     on_sqlite = backlog.SqliteBacklog(stage, rows, bucket)
     on_postgres = backlog.PostgresBacklog(stage, rows, bucket)
+    psql(stage.postgres().address(), "CREATE DATABASE small")
     found = []
-    for name, made in ((SQLITE, on_sqlite), (POSTGRES, on_postgres)):
+    for name, made, small in (
+            (SQLITE, on_sqlite, f"sqlite:{stage.new_folder('small') / 'users.db'}"),
+            (POSTGRES, on_postgres, stage.postgres().address("small"))):
         empty = backlog.empty_copy(made)
-        found.append(Contestant(name, Service(stage, made, empty, bucket, environment),
-                                ours=True))
+        found.append(Contestant(name, Service(stage, made, empty, bucket, small), ours=True))
     folder = stage.new_folder("certificates")
     certificates.make_authority(folder)
     certificates.make_certificate(folder, "server")
