@@ -26,13 +26,15 @@ void lane_deinit(struct lane *lane)
     pthread_mutex_destroy(&lane->lock);
 }
 
-bool lane_post(struct lane *lane, struct message *message)
+bool lane_post(struct lane *lane, struct message *message, enum lane_weight weight)
 {
     pthread_mutex_lock(&lane->lock);
     message->next = NULL;
+    message->kind = (int)weight;
     *lane->last = message;
     lane->last = &message->next;
     lane->count++;
+    lane->weight += weight;
     bool busy = lane->first_busy;
     if (busy)
         pthread_cond_signal(&lane->filled);
@@ -48,18 +50,29 @@ size_t lane_depth(struct lane *lane)
     return count;
 }
 
-/* Under the lock: the oldest `most`, as a chain of their own. */
-static struct message *chain_take(struct lane *lane, size_t most)
+/* Under the lock: the oldest that weigh `weight` together, or all, as a chain of their own. */
+static struct message *chain_take(struct lane *lane, size_t weight)
 {
     struct message *chain = lane->first, **end = &lane->first;
-    for (size_t i = 0; i < most; i++)
-        end = &(*end)->next;
+    for (size_t taken = 0; taken < weight && *end; end = &(*end)->next) {
+        taken += (size_t)(*end)->kind;
+        lane->weight -= (size_t)(*end)->kind;
+        lane->count--;
+    }
+    if (end == &lane->first)
+        return NULL;
     lane->first = *end;
     *end = NULL;
-    lane->count -= most;
     if (!lane->first)
         lane->last = &lane->first;
-    return most ? chain : NULL;
+    return chain;
+}
+
+/* Under the lock: half of what there is, but no less than is worth a transaction. */
+static struct message *share_take(struct lane *lane)
+{
+    size_t half = (lane->weight + 1) / 2;
+    return chain_take(lane, half > LANE_LARGE ? half : LANE_LARGE);
 }
 
 bool lane_rest(struct lane *lane)
@@ -75,7 +88,7 @@ struct message *lane_share(struct lane *lane)
 {
     pthread_mutex_lock(&lane->lock);
     lane->first_busy = true;
-    struct message *chain = chain_take(lane, (lane->count + 1) / 2);
+    struct message *chain = share_take(lane);
     if (lane->count > 0)
         pthread_cond_signal(&lane->filled);
     pthread_mutex_unlock(&lane->lock);
@@ -88,7 +101,7 @@ struct message *lane_hold(struct lane *lane)
     lane->first_busy = lane->held = true;
     while (lane->second_busy)
         pthread_cond_wait(&lane->rested, &lane->lock);
-    struct message *chain = chain_take(lane, lane->count);
+    struct message *chain = chain_take(lane, lane->weight);
     pthread_mutex_unlock(&lane->lock);
     return chain;
 }
@@ -106,7 +119,7 @@ struct message *lane_wait(struct lane *lane)
     pthread_cond_signal(&lane->rested);
     while (!second_may_take(lane) && !lane->ended)
         pthread_cond_wait(&lane->filled, &lane->lock);
-    struct message *chain = chain_take(lane, (lane->count + 1) / 2);
+    struct message *chain = share_take(lane);
     lane->second_busy = chain != NULL;
     pthread_mutex_unlock(&lane->lock);
     return chain;

@@ -1,9 +1,10 @@
 /*
- * lane: large claims and confirms, which two store threads share.
+ * lane: large claims and confirms, and small operations that may go beside all others, which
+ * two store threads share.
  *
  * The first thread carries out everything. While it is busy, the second takes from what has
- * queued up here, half of it at a time; so a few operations are never spread over two
- * transactions. What must not overtake an operation of before holds the lane.
+ * queued up here, half of it at a time, but no less than is worth a transaction. What must not
+ * overtake an operation of before holds the lane.
  */
 #ifndef REPOSITORY_LANE_H
 #define REPOSITORY_LANE_H
@@ -14,12 +15,15 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+/* What an operation weighs: a large one is worth a transaction of its own. */
+enum lane_weight { LANE_SMALL = 1, LANE_LARGE = 32 };
+
 struct lane {
     pthread_mutex_t lock;
     pthread_cond_t filled; /* for the second thread */
     pthread_cond_t rested; /* the second thread has nothing under way */
     struct message *first, **last;
-    size_t count;
+    size_t count, weight;
     bool first_busy, second_busy;
     bool held; /* the second thread takes nothing */
     bool ended;
@@ -30,7 +34,7 @@ int lane_init(struct lane *lane);
 void lane_deinit(struct lane *lane);
 
 /* Any thread. True if the first thread has to be woken for it. */
-bool lane_post(struct lane *lane, struct message *message);
+bool lane_post(struct lane *lane, struct message *message, enum lane_weight weight);
 
 /* How many wait. Any thread. */
 size_t lane_depth(struct lane *lane);

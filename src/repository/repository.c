@@ -13,6 +13,9 @@
 /* Operations of one transaction: enough to share a sync, few enough to answer soon. */
 #define BATCH_OPS_MAX 512
 
+/* Without anything to do for so long, a driver does what it has put off. */
+#define REST_MS 100
+
 /* Claims and confirms of as many rows are worth a transaction of their own. */
 #define LARGE_ROWS 64
 
@@ -141,6 +144,11 @@ static bool batch_run(struct repository *repository, struct message **chain)
         else
             ops[count++] = (struct repository_op *)message;
     }
+    for (size_t i = 0; i < count; i++) {
+        if (ops[i]->keeps_place)
+            mailbox_release(&repository->mailbox);
+        ops[i]->keeps_place = false;
+    }
     if (count) {
         int64_t begun_us = clock_boot_us();
         repository->driver->apply(repository->driver, ops, count);
@@ -219,15 +227,29 @@ static void lane_join(struct repository *repository, struct message **chain)
     *chain = share;
 }
 
+/* What is next for the first thread; NULL: nothing for now. */
+static struct message *chain_await(struct repository *repository)
+{
+    struct repository_driver *driver = repository->driver;
+    if (!has_two_writers(repository)) {
+        struct message *chain =
+            mailbox_take(&repository->mailbox, driver->puts_off ? REST_MS : -1);
+        if (!chain && driver->puts_off)
+            driver->rest(driver);
+        return chain;
+    }
+    bool more = lane_rest(&repository->lane);
+    struct message *chain = mailbox_take(&repository->mailbox, more ? 0 : -1);
+    lane_join(repository, &chain);
+    return chain;
+}
+
 static void *store_thread(void *argument)
 {
     struct repository *repository = argument;
     bool running = true;
     while (running || repository->copies) {
-        bool more = has_two_writers(repository) && lane_rest(&repository->lane);
-        struct message *chain = mailbox_take(&repository->mailbox, more ? 0 : -1);
-        if (has_two_writers(repository))
-            lane_join(repository, &chain);
+        struct message *chain = chain_await(repository);
         while (chain)
             running = batch_run(repository, &chain) && running;
     }
@@ -315,6 +337,13 @@ void repository_close(struct repository *repository)
     free(repository);
 }
 
+static void lane_take_up(struct repository *repository, struct repository_op *op,
+                         enum lane_weight weight)
+{
+    if (lane_post(&repository->lane, &op->message, weight))
+        mailbox_wake(&repository->mailbox);
+}
+
 bool repository_submit(struct repository *repository, struct repository_op *op)
 {
     return mailbox_post(&repository->mailbox, &op->message);
@@ -324,8 +353,8 @@ void repository_submit_always(struct repository *repository, struct repository_o
 {
     if (!has_two_writers(repository) || !op_is_large(op))
         mailbox_post_always(&repository->mailbox, &op->message);
-    else if (lane_post(&repository->lane, &op->message))
-        mailbox_wake(&repository->mailbox);
+    else
+        lane_take_up(repository, op, LANE_LARGE);
 }
 
 size_t repository_queued(struct repository *repository)
@@ -350,7 +379,11 @@ void repository_release(struct repository *repository)
 
 void repository_submit_reserved(struct repository *repository, struct repository_op *op)
 {
-    mailbox_post_reserved(&repository->mailbox, &op->message);
+    op->keeps_place = has_two_writers(repository) && op->verb == USER_MARK;
+    if (op->keeps_place)
+        lane_take_up(repository, op, LANE_SMALL);
+    else
+        mailbox_post_reserved(&repository->mailbox, &op->message);
 }
 
 static void backlog_read(struct repository *repository, struct repository_op *op)

@@ -3,10 +3,11 @@
  *
  * A writing operation is submitted from any thread, carried out by a store thread together
  * with what else is queued (one transaction, group commit), and answered by `done` after the
- * COMMIT. Of a driver with two writers, large claims and confirms have no order among the
- * others, except that the rare operations come after those submitted before them. A reading
- * operation is answered on the caller's thread; where that takes a round trip to the database,
- * a look-up can be handed to a thread that reads instead, and is answered by `done` as well.
+ * COMMIT. Of a driver with two writers, large claims and confirms, and marks, have no order
+ * among the others, except that the rare operations come after those submitted before them. A
+ * reading operation is answered on the caller's thread; where that takes a round trip to the
+ * database, a look-up can be handed to a thread that reads instead, and is answered by `done`
+ * as well.
  *
  * Times in rows and in answers are the database's, in milliseconds since 1970-01-01 UTC.
  * The rules named below (R1, D3 …) are explained in docs/protocol.md.
@@ -296,6 +297,7 @@ struct repository_keys {
 
 struct repository_op {
     struct message message; /* the mailbox's */
+    bool keeps_place;       /* the mailbox's too: it waits elsewhere, and is counted there */
     enum repository_verb verb;
     enum repository_outcome outcome;
     struct error error; /* FAILED */
@@ -380,6 +382,12 @@ struct repository_driver {
      * called again. NULL: it has no such thing.
      */
     void (*copy)(struct repository_driver *driver, struct repository_op *op);
+    /*
+     * Does what it has put off (`puts_off`, the driver's own) until nobody asks for anything;
+     * from where `apply` is called. For drivers with one writer. NULL: it puts nothing off.
+     */
+    void (*rest)(struct repository_driver *driver);
+    bool puts_off;
     void (*close)(struct repository_driver *driver);
     /* The database's own id, and the store it knows ("": none yet). */
     char database_id[UUID_TEXT_SIZE];

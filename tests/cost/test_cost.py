@@ -51,7 +51,7 @@ def instructions(workload, folder, count):
     return int(re.search(r"refs:\s+([\d,]+)", done.stderr).group(1).replace(",", ""))
 
 
-@pytest.mark.parametrize("workload", ["create", "read", "drain", "image", "schedule"])
+@pytest.mark.parametrize("workload", ["create", "read", "mark", "drain", "image", "schedule"])
 def test_instructions_for_one(workload, tmp_path):
     few, many = (instructions(workload, tmp_path / str(count), count) for count in (SMALL, LARGE))
     judge(f"instructions, {workload}", (many - few) // (LARGE - SMALL))

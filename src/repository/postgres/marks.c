@@ -66,10 +66,7 @@ static int marks_collect(struct marks *marks, struct repository_op **ops, size_t
     return 0;
 }
 
-/*
- * Marks the users, removes those of whom nothing is left ("none left" is checked in a later
- * statement than the mark, R11), then looks at what there is.
- */
+/* Marks the users, then looks at what is left to delete of each. */
 static int marks_send(struct session *session, const char *ids, int64_t now)
 {
     struct query query;
@@ -78,13 +75,21 @@ static int marks_send(struct session *session, const char *ids, int64_t now)
     pq_number(&query, now);
     if (pq_send(&query) < 0)
         return -1;
-    pq_begin(&query, session, STATEMENT_USERS_REMOVE);
-    pq_text(&query, ids);
-    if (pq_send(&query) < 0)
-        return -1;
     pq_begin(&query, session, STATEMENT_USERS_KEYS);
     pq_text(&query, ids);
     pq_number(&query, REPOSITORY_KEYS_MAX);
+    return pq_send(&query) < 0 ? -1 : session_sync(session);
+}
+
+/*
+ * Removes those of whom nothing is left ("none left" is checked in a later statement than the
+ * mark, R11), and asks what there is of those who were not there to be marked.
+ */
+static int rest_send(struct session *session, const char *ids)
+{
+    struct query query;
+    pq_begin(&query, session, STATEMENT_USERS_REMOVE);
+    pq_text(&query, ids);
     if (pq_send(&query) < 0)
         return -1;
     pq_begin(&query, session, STATEMENT_USERS_KNOWN);
@@ -153,6 +158,29 @@ static enum repository_outcome mark_outcome(const struct mark *mark)
     return mark->has_receipt ? REPOSITORY_GONE : REPOSITORY_NOT_FOUND;
 }
 
+/* What is left decides of most users; the others take another round trip. */
+static int rest_carry_out(struct session *session, const struct marks *marks)
+{
+    struct array ids;
+    array_init(&ids);
+    for (size_t i = 0; i < marks->count; i++) {
+        const struct mark *mark = &marks->items[i];
+        if (mark->left == 0 && (i == 0 || mark_compare(mark - 1, mark) != 0))
+            array_add_text(&ids, mark->op->id);
+    }
+    int failed = 0;
+    if (ids.count) {
+        const char *text = array_text(&ids);
+        failed = !text || rest_send(session, text) < 0 ||
+                         marks_take(session, marks, removed_note) < 0 ||
+                         marks_take(session, marks, known_note) < 0
+                     ? -1
+                     : session_settle(session);
+    }
+    array_deinit(&ids);
+    return failed;
+}
+
 int postgres_users_mark(struct session *session, struct repository_op **ops, size_t count,
                         int64_t now)
 {
@@ -164,11 +192,10 @@ int postgres_users_mark(struct session *session, struct repository_op **ops, siz
         const char *text = array_text(&ids);
         failed = !text || marks_send(session, text, now) < 0 ||
                          marks_take(session, &marks, marked_note) < 0 ||
-                         marks_take(session, &marks, removed_note) < 0 ||
                          marks_take(session, &marks, key_note) < 0 ||
-                         marks_take(session, &marks, known_note) < 0
+                         session_settle(session) < 0
                      ? -1
-                     : session_settle(session);
+                     : rest_carry_out(session, &marks);
     }
     for (size_t i = 0; i < marks.count && !failed; i++)
         marks.items[i].op->outcome = mark_outcome(&marks.items[i]);

@@ -21,6 +21,7 @@ struct connection {
     sqlite3_stmt *prepared[STATEMENT_COUNT];
     /* Of the writer: where the next claim goes on, and when one begins anew (boot-time ms). */
     int64_t claim_from, claim_anew_at;
+    int log_pages; /* of the writer: in the write-ahead log after the last commit */
 };
 
 /* Whether a person has to change something before it can work, by SQLite's result code. */

@@ -15,6 +15,15 @@
 #include <sysexits.h>
 #include <unistd.h>
 
+/*
+ * Pages in the write-ahead log. A checkpoint syncs the database, for which everybody waits:
+ * from the first on it is put off until nobody asks for anything, and no longer than to the
+ * second. Many pages are in a long log more than once, and go to the database once. A log of
+ * the second size stays in the file that journal_size_limit leaves.
+ */
+#define LOG_PAGES     1000
+#define LOG_PAGES_MAX 32000
+
 struct sqlite {
     struct repository_driver driver;
     struct connection writer;
@@ -223,15 +232,36 @@ static int batch_run(struct connection *connection, struct repository_op **ops, 
     return -1;
 }
 
+/* After each commit; in the place of SQLite's own, which would begin a checkpoint here. */
+static int commit_note(void *data, sqlite3 *handle, const char *name, int pages)
+{
+    struct connection *connection = data;
+    (void)handle;
+    (void)name;
+    connection->log_pages = pages;
+    return SQLITE_OK;
+}
+
+/* What fails, or waits for a reader, is begun again after one of the next commits. */
+static void sqlite_checkpoint(struct repository_driver *driver)
+{
+    struct sqlite *sqlite = (struct sqlite *)driver;
+    connection_run(&sqlite->writer, "PRAGMA wal_checkpoint(PASSIVE)");
+    sqlite->writer.log_pages = 0;
+    driver->puts_off = false;
+}
+
 static void sqlite_apply(struct repository_driver *driver, struct repository_op **ops,
                          size_t count)
 {
     struct sqlite *sqlite = (struct sqlite *)driver;
-    if (batch_run(&sqlite->writer, ops, count) == 0)
-        return;
-    for (size_t i = 0; i < count && count > 1; i++)
+    bool failed = batch_run(&sqlite->writer, ops, count) < 0;
+    for (size_t i = 0; i < count && count > 1 && failed; i++)
         batch_run(&sqlite->writer, &ops[i], 1);
-    for (size_t i = 0; i < count; i++) {
+    driver->puts_off = sqlite->writer.log_pages >= LOG_PAGES;
+    if (sqlite->writer.log_pages >= LOG_PAGES_MAX)
+        sqlite_checkpoint(driver);
+    for (size_t i = 0; i < count && failed; i++) {
         if (ops[i]->outcome == REPOSITORY_FAILED)
             log_error("a change was not kept", log_text("error", ops[i]->error.text));
     }
@@ -352,8 +382,10 @@ static int sqlite_assemble(struct sqlite *sqlite, const char *path, size_t reade
     if (lock_take(sqlite, path, error) < 0)
         return -1;
     sqlite_copy_clear(path);
-    if (connection_open(&sqlite->writer, path, true, error) < 0 ||
-        schema_migrate(&sqlite->writer, path, error) < 0 ||
+    if (connection_open(&sqlite->writer, path, true, error) < 0)
+        return -1;
+    sqlite3_wal_hook(sqlite->writer.handle, commit_note, &sqlite->writer);
+    if (schema_migrate(&sqlite->writer, path, error) < 0 ||
         schema_read_ids(&sqlite->writer, path, &sqlite->driver, error) < 0 ||
         leftovers_clear(sqlite, error) < 0)
         return -1;
@@ -375,6 +407,7 @@ int repository_sqlite_open(const char *path, size_t readers,
                                                 .apply = sqlite_apply,
                                                 .read = sqlite_read,
                                                 .copy = database_copy,
+                                                .rest = sqlite_checkpoint,
                                                 .close = sqlite_close};
     if (pthread_mutex_init(&sqlite->readers_lock, NULL) != 0) {
         free(sqlite);

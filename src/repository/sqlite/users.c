@@ -198,27 +198,34 @@ static int user_mark_absent(struct connection *connection, struct repository_op 
     return found < 0 ? -1 : 0;
 }
 
-int sqlite_user_mark(struct connection *connection, struct repository_op *op, int64_t now)
+/* A marked user of whom nothing seems to be left; a pointer without a row keeps it. */
+static int user_remove_marked(struct connection *connection, struct repository_op *op)
 {
-    char key[OBJECT_KEY_SIZE];
-    int standing = user_standing(connection, op->id, key);
-    if (standing <= 0)
-        return standing < 0 ? -1 : user_mark_absent(connection, op, now);
-
-    struct query mark = query_begin(connection, STATEMENT_USER_MARK);
-    query_text(&mark, op->id);
-    query_number(&mark, now);
-    if (query_change(connection, &mark) < 0)
-        return -1;
-
-    /* "None left" is checked in a later statement than the mark (R11). */
     struct query remove = query_begin(connection, STATEMENT_USER_DELETE_MARKED);
     query_text(&remove, op->id);
     int removed = query_change(connection, &remove);
-    if (removed < 0 || keys_list(connection, STATEMENT_USER_KEYS, op, now) < 0)
+    if (removed > 0)
+        op->outcome = REPOSITORY_GONE;
+    return removed < 0 ? -1 : 0;
+}
+
+int sqlite_user_mark(struct connection *connection, struct repository_op *op, int64_t now)
+{
+    char key[OBJECT_KEY_SIZE];
+    struct query mark = query_begin(connection, STATEMENT_USER_MARK);
+    query_text(&mark, op->id);
+    query_number(&mark, now);
+    int marked = query_change(connection, &mark);
+    int standing = marked ? marked : user_standing(connection, op->id, key);
+    if (standing <= 0)
+        return standing < 0 ? -1 : user_mark_absent(connection, op, now);
+
+    /* "None left" is checked in a later statement than the mark (R11). */
+    int left = keys_list(connection, STATEMENT_USER_KEYS, op, now);
+    if (left < 0)
         return -1;
-    op->outcome = removed && op->keys.count == 0 ? REPOSITORY_GONE : REPOSITORY_PENDING;
-    return 0;
+    op->outcome = REPOSITORY_PENDING;
+    return left ? 0 : user_remove_marked(connection, op);
 }
 
 int sqlite_avatar_clear(struct connection *connection, struct repository_op *op, int64_t now)

@@ -18,11 +18,14 @@ static int applied[OPS], applied_count;
 static size_t largest_batch;
 static int answered_count, closed;
 static int64_t rows_left, counted;
+static bool putting_off;
+static int rests, applied_at_rest;
+static sem_t rested;
 
 static void note_apply(struct repository_driver *driver, struct repository_op **ops,
                        size_t count)
 {
-    (void)driver;
+    driver->puts_off = putting_off;
     sem_post(&begun);
     pthread_mutex_lock(&lock);
     if (count > largest_batch)
@@ -53,8 +56,19 @@ static void note_close(struct repository_driver *driver)
     closed++;
 }
 
-static struct repository_driver driver = {
-    .name = "notes", .apply = note_apply, .read = note_read, .close = note_close};
+static void note_rest(struct repository_driver *driver)
+{
+    driver->puts_off = false;
+    rests++;
+    applied_at_rest = applied_count;
+    sem_post(&rested);
+}
+
+static struct repository_driver driver = {.name = "notes",
+                                          .apply = note_apply,
+                                          .read = note_read,
+                                          .rest = note_rest,
+                                          .close = note_close};
 
 /* All run on the store thread, or after it was joined. */
 static void on_done(struct repository_op *op)
@@ -71,20 +85,22 @@ static int thread_start(void **state)
     (void)state;
     const struct repository_room room = {.operations = 4, .lookups = 4};
     struct error error = {0};
-    applied_count = answered_count = closed = 0;
+    applied_count = answered_count = closed = rests = 0;
+    putting_off = driver.puts_off = false;
     largest_batch = 0;
     memset(ops, 0, sizeof ops);
     for (int i = 0; i < OPS; i++) {
         ops[i].limit = i;
         ops[i].done = on_done;
     }
-    return sem_init(&begun, 0, 0) || repository_open(&driver, &room, &repository, &error);
+    return sem_init(&begun, 0, 0) || sem_init(&rested, 0, 0) ||
+           repository_open(&driver, &room, &repository, &error);
 }
 
 static int thread_forget(void **state)
 {
     (void)state;
-    return sem_destroy(&begun);
+    return sem_destroy(&begun) || sem_destroy(&rested);
 }
 
 static void wait_begun(void)
@@ -165,6 +181,24 @@ static void store_thread__does_not_take_reads(void **state)
     pthread_mutex_unlock(&lock);
     repository_close(repository);
     assert_int_equal(answered_count, 1);
+}
+
+static void store_thread__does_what_was_put_off_once_nobody_asks_for_anything(void **state)
+{
+    (void)state;
+    putting_off = true;
+    pthread_mutex_lock(&lock);
+    repository_submit_always(repository, &ops[0]);
+    wait_begun();
+    for (int i = 1; i < OPS; i++)
+        repository_submit_always(repository, &ops[i]);
+    pthread_mutex_unlock(&lock);
+    while (sem_wait(&rested) != 0)
+        continue;
+    repository_close(repository);
+    assert_int_equal(rests, 1);
+    assert_int_equal(applied_at_rest, OPS);
+    assert_int_equal(answered_count, OPS);
 }
 
 static void keys__are_kept_in_order_up_to_their_maximum(void **state)
@@ -274,6 +308,7 @@ int main(void)
         WITH_THREAD(store_thread__refuses_more_than_its_mailbox_holds),
         WITH_THREAD(store_thread__gives_a_reserved_place_back),
         WITH_THREAD(store_thread__does_not_take_reads),
+        WITH_THREAD(store_thread__does_what_was_put_off_once_nobody_asks_for_anything),
         WITH_THREAD(store_thread__takes_what_it_confirmed_off_a_count_that_was_dear),
         CHECK(keys__are_kept_in_order_up_to_their_maximum),
         CHECK(deletions__grow_one_by_one_and_are_freed_with_their_keys),

@@ -126,6 +126,68 @@ static void two_writers__carry_out_a_large_confirm_beside_what_is_under_way(void
     assert_true(answered[0]);
 }
 
+static void mark(int place)
+{
+    ops[place].verb = USER_MARK;
+    ops[place].done = on_done;
+    assert_true(repository_reserve(repository));
+    repository_submit_reserved(repository, &ops[place]);
+}
+
+static void two_writers__mark_users_beside_what_is_under_way(void **state)
+{
+    (void)state;
+    submit(0, USER_ADD, 0);
+    await(&begun[0]);
+    mark(1);
+    tell(&let_go[1]);
+    await(&answered[1]);
+    let_all_go();
+    repository_close(repository);
+    assert_int_equal(order[0], 1);
+    assert_true(answered[0]);
+}
+
+static void two_writers__mark_those_who_wait_in_one_transaction(void **state)
+{
+    (void)state;
+    submit(0, USER_ADD, 0);
+    await(&begun[0]);
+    mark(1);
+    await(&begun[1]);
+    for (int i = 2; i < OPS; i++)
+        mark(i);
+    tell(&let_go[1]);
+    await(&begun[OPS - 1]);
+    let_all_go();
+    repository_close(repository);
+    for (int i = 2; i < OPS; i++)
+        assert_int_equal(batch_of[i], OPS - 2);
+}
+
+/* Of the mailbox, which is full with so many: the next is answered 503. */
+static void two_writers__count_a_mark_that_waits(void **state)
+{
+    (void)state;
+    submit(0, USER_ADD, 0);
+    await(&begun[0]);
+    mark(1);
+    await(&begun[1]);
+    mark(2);
+    for (int i = 0; i < OPS - 1; i++)
+        assert_true(repository_reserve(repository));
+    assert_false(repository_reserve(repository));
+    for (int i = 0; i < OPS - 1; i++)
+        repository_release(repository);
+    let_all_go();
+    await(&answered[2]);
+    for (int i = 0; i < OPS; i++)
+        assert_true(repository_reserve(repository));
+    for (int i = 0; i < OPS; i++)
+        repository_release(repository);
+    repository_close(repository);
+}
+
 static void two_writers__leave_what_is_small_to_one_transaction(void **state)
 {
     (void)state;
@@ -194,6 +256,12 @@ int main(void)
         cmocka_unit_test_setup_teardown(
             two_writers__carry_out_a_large_confirm_beside_what_is_under_way, threads_start,
             threads_end),
+        cmocka_unit_test_setup_teardown(two_writers__mark_users_beside_what_is_under_way,
+                                        threads_start, threads_end),
+        cmocka_unit_test_setup_teardown(two_writers__mark_those_who_wait_in_one_transaction,
+                                        threads_start, threads_end),
+        cmocka_unit_test_setup_teardown(two_writers__count_a_mark_that_waits, threads_start,
+                                        threads_end),
         cmocka_unit_test_setup_teardown(two_writers__leave_what_is_small_to_one_transaction,
                                         threads_start, threads_end),
         cmocka_unit_test_setup_teardown(two_writers__let_a_reopening_overtake_no_confirm,
