@@ -75,6 +75,32 @@ confirm__of_the_last_two_keys_of_who_was_deleted_by_hand_writes_the_receipt(void
     assert_int_equal(sql_number("SELECT count(*) FROM user_receipts"), 1);
 }
 
+/* M2: what is not confirmed is free for whoever claims it, however long a confirm takes. */
+static void confirm__of_one_key_of_who_is_gone_leaves_the_others_to_a_sweep(void **state)
+{
+    (void)state;
+    user_add_with_avatar(ADA, "avatars/1");
+    avatar_give(ADA, "avatars/2");
+    sql("DELETE FROM users");
+    struct confirmation item;
+    struct background first = {.count = 1};
+    first.ops[0] = confirm_op(row_claim("avatars/1"), &item);
+    PGconn *shell = shell_begin("LOCK TABLE receipts IN SHARE MODE");
+    background_start(&first, driver);
+    lock_await(1);
+    struct repository_driver *another = driver_open_another();
+    struct repository_op *sweep = op_new(DELETIONS_CLAIM);
+    sweep->claim =
+        (struct claim){.kind = CLAIM_SWEEP, .limit = 10, .lease_ms = LEASE_MS, .after_key = ""};
+    another->apply(another, &sweep, 1);
+    shell_commit(shell);
+    background_join(&first);
+    another->close(another);
+    assert_true(item.finished);
+    assert_int_equal(sweep->outcome, REPOSITORY_OK);
+    assert_true(claim_has(&sweep->claim, "avatars/2"));
+}
+
 /* D5 */
 static void confirm__sent_twice_at_once_writes_one_receipt(void **state)
 {
@@ -478,6 +504,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         CONTRACT(confirm__of_the_last_two_keys_at_once_removes_the_user),
         CONTRACT(confirm__of_the_last_two_keys_of_who_was_deleted_by_hand_writes_the_receipt),
+        CONTRACT(confirm__of_one_key_of_who_is_gone_leaves_the_others_to_a_sweep),
         CONTRACT(confirm__sent_twice_at_once_writes_one_receipt),
         CONTRACT(attach__behind_a_mark_keeps_the_guard),
         CONTRACT(mark__behind_an_attach_schedules_the_new_object),

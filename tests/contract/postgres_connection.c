@@ -191,6 +191,71 @@ static void database__that_goes_away_and_comes_back(void **state)
     driver_close_behind_proxy();
 }
 
+#define LOCK_BOB "SELECT 1 FROM users WHERE id = '" BOB "' FOR UPDATE"
+
+/* The second writer is what somebody else's batch is on while the first waits for a row. */
+static void batch__whose_second_writer_is_lost_for_good_goes_to_the_first(void **state)
+{
+    (void)state;
+    user_add(ADA);
+    user_add(BOB);
+    driver_open_behind_proxy();
+    PGconn *first_shell = shell_begin(LOCK_ADA), *second_shell = shell_begin(LOCK_BOB);
+    struct background first = {.ops = {user_op(USER_REPLACE, ADA)}, .count = 1};
+    struct background second = {.ops = {user_op(USER_REPLACE, BOB)}, .count = 1};
+    background_start(&first, driver);
+    lock_await(1);
+    background_start(&second, driver);
+    lock_await(2);
+    proxy_set(PROXY_FULL);
+    assert_int_equal(sql_number("SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity "
+                                "WHERE %d = ANY (pg_blocking_pids(pid))",
+                                PQbackendPID(second_shell)),
+                     1);
+    shell_commit(second_shell);
+    shell_commit(first_shell);
+    background_join(&first);
+    background_join(&second);
+    assert_int_equal(first.ops[0]->outcome, REPOSITORY_OK);
+    assert_int_equal(second.ops[0]->outcome, REPOSITORY_OK);
+    assert_int_equal(sql_number("SELECT min(version) FROM users"), 2);
+    driver_close_behind_proxy();
+}
+
+/* M3: a confirm of which nobody knows what became, at a server that has not ended it yet. */
+static void reopen__waits_for_what_the_second_writer_left_under_way(void **state)
+{
+    (void)state;
+    user_add(ADA);
+    char first[UUID_TEXT_SIZE], lock[160];
+    snprintf(first, sizeof first, "%s", sql_text("SELECT id FROM writers"));
+    PGconn *shell = shell_begin(LOCK_ADA);
+    struct background busy = {.ops = {user_op(USER_REPLACE, ADA)}, .count = 1};
+    background_start(&busy, driver);
+    lock_await(1);
+    user_add(BOB);
+    shell_commit(shell);
+    background_join(&busy);
+    assert_int_equal(sql_number("SELECT count(*) FROM writers"), 2);
+
+    snprintf(lock, sizeof lock, "SELECT 1 FROM writers WHERE id <> '%s' FOR UPDATE", first);
+    shell = shell_begin(lock);
+    shell_run(shell, "INSERT INTO receipts (key, store_id, reason, kind, attempts, status, "
+                     "requested_at, finished_at) VALUES ('avatars/1', '" STORE "', 'external', "
+                     "'done', 1, 204, 1, 9000000000000)");
+    struct repository_op *op = op_new(RECEIPTS_REOPEN);
+    memcpy(op->store_id, STORE, sizeof STORE);
+    op->since = 1;
+    struct background reopen = {.ops = {op}, .count = 1};
+    background_start(&reopen, driver);
+    lock_await(1);
+    shell_commit(shell);
+    background_join(&reopen);
+    assert_int_equal(op->outcome, REPOSITORY_OK);
+    assert_int_equal(op->matched, 1);
+    assert_true(row_exists("avatars/1"));
+}
+
 static void open__tells_refusals_from_silence(void **state)
 {
     (void)state;
@@ -269,6 +334,8 @@ int main(void)
         CONTRACT(commit__of_unknown_end_is_found_out),
         CONTRACT(claim__of_unknown_end_keeps_its_rows),
         CONTRACT(database__that_goes_away_and_comes_back),
+        CONTRACT(batch__whose_second_writer_is_lost_for_good_goes_to_the_first),
+        CONTRACT(reopen__waits_for_what_the_second_writer_left_under_way),
         CONTRACT(open__tells_refusals_from_silence),
         CONTRACT(open__refuses_what_is_newer_or_somebody_elses),
         CONTRACT(open__by_many_at_once_makes_one_database),

@@ -44,7 +44,7 @@ static void line_accept(void)
             continue;
         int server = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
         lines[i] = (struct line){.client = client, .server = server};
-        if (fault == PROXY_REFUSE ||
+        if (fault == PROXY_REFUSE || fault == PROXY_FULL ||
             connect(server, (struct sockaddr *)&server_address, sizeof server_address) < 0)
             line_cut(&lines[i]);
         return;

@@ -12,6 +12,7 @@ enum proxy_fault {
     PROXY_CUT_COMMIT, /* once: the next COMMIT does not reach the server */
     PROXY_CUT_ANSWER, /* once: it does, and its answer does not come back */
     PROXY_REFUSE,     /* the server is gone, for connections that are there and for new ones */
+    PROXY_FULL,       /* connections that are there stay; the server has room for no other */
 };
 
 /* Starts it in front of the server of `url`; returns the address to give the driver. */

@@ -23,7 +23,6 @@ static int (*const large[])(struct session *session, struct repository_op *op, i
     [USER_ADD] = postgres_user_add,
     [GUARD_ADD] = postgres_guard_add_early,
     [DELETIONS_CLAIM] = postgres_deletions_claim,
-    [DELETIONS_CONFIRM] = postgres_deletions_confirm,
     [DELETIONS_UNBLOCK] = postgres_deletions_unblock,
     [DELETIONS_RETRY] = postgres_deletions_retry,
     [DELETION_ADD] = postgres_deletion_add,
@@ -65,13 +64,21 @@ void batch_fail(const struct batch *batch, const char *words)
     }
 }
 
-static void confirm_lock(const struct confirm *confirm, struct array *users, struct array *keys)
+static bool item_has_user(const struct confirmation *item)
+{
+    return *item->row->user_id && item->outcome == CONFIRM_DONE;
+}
+
+/* The keys of all items, or those of the users alone. */
+static void confirm_lock(const struct confirm *confirm, struct array *users, struct array *keys,
+                         bool users_alone)
 {
     for (size_t i = 0; i < confirm->count; i++) {
-        const struct deletion *row = confirm->items[i].row;
-        array_add_text(keys, row->key);
-        if (*row->user_id && confirm->items[i].outcome == CONFIRM_DONE)
-            array_add_text(users, row->user_id);
+        const struct confirmation *item = &confirm->items[i];
+        if (item_has_user(item))
+            array_add_text(users, item->row->user_id);
+        if (!users_alone || item_has_user(item))
+            array_add_text(keys, item->row->key);
     }
 }
 
@@ -101,7 +108,7 @@ static void locks_collect(const struct batch *batch, struct array *users, struct
             array_add_text(keys, op->key);
             break;
         case DELETIONS_CONFIRM:
-            confirm_lock(&op->confirm, users, keys);
+            confirm_lock(&op->confirm, users, keys, false);
             break;
         default:
             break;
@@ -132,22 +139,43 @@ static int locks_send(struct session *session, struct array *users, struct array
         return 0;
     pq_begin(&query, session, STATEMENT_LOCK_DELETIONS);
     pq_text(&query, names);
-    pq_text(&query, ids);
+    return pq_send(&query);
+}
+
+/*
+ * What was confirmed is reopened with what the other writer confirmed, whose last transaction
+ * may still be under way although nobody waits for its end any more.
+ */
+static bool batch_waits_beside(const struct batch *batch)
+{
+    for (size_t i = 0; i < batch->count; i++) {
+        if (batch->ops[i]->verb == RECEIPTS_REOPEN)
+            return true;
+    }
+    return false;
+}
+
+static int writers_send(struct session *session, const struct batch *batch)
+{
+    struct query query;
+    pq_begin(&query, session, STATEMENT_WRITER);
+    pq_text(&query, batch->writer_id);
+    pq_number(&query, batch->number);
+    if (pq_send(&query) < 0)
+        return -1;
+    if (!batch_waits_beside(batch))
+        return 0;
+    pq_begin(&query, session, STATEMENT_WRITER_BESIDE);
+    pq_text(&query, batch->beside_id);
     return pq_send(&query);
 }
 
 static int beginning_send(struct session *session, const struct batch *batch,
                           struct array *users, struct array *keys)
 {
-    struct query writer;
     if (statement_send(session, STATEMENT_BEGIN) < 0 ||
-        statement_send(session, STATEMENT_SETTINGS) < 0)
-        return -1;
-    pq_begin(&writer, session, STATEMENT_WRITER);
-    pq_text(&writer, batch->writer_id);
-    pq_number(&writer, batch->number);
-    if (pq_send(&writer) < 0 || locks_send(session, users, keys) < 0 ||
-        statement_send(session, STATEMENT_NOW) < 0)
+        statement_send(session, STATEMENT_SETTINGS) < 0 || writers_send(session, batch) < 0 ||
+        locks_send(session, users, keys) < 0 || statement_send(session, STATEMENT_NOW) < 0)
         return -1;
     return session_sync(session);
 }
@@ -162,32 +190,84 @@ static int changes_take(struct session *session, size_t count)
     return 0;
 }
 
-static int beginning_take(struct session *session, size_t locks, int64_t *ret_now)
+static int number_take(struct session *session, int64_t *ret_number)
 {
-    struct query now;
+    struct query query;
+    if (pq_take(&query, session) < 0)
+        return -1;
+    if (pq_step(&query))
+        *ret_number = pq_column_number(&query);
+    pq_end(&query);
+    return 0;
+}
+
+/* What the first round trip of a transaction tells. */
+struct beginning {
+    int64_t now;
+    int64_t users; /* how many were there to be locked */
+};
+
+static int beginning_take(struct session *session, const struct batch *batch,
+                          const struct array *users, const struct array *keys,
+                          struct beginning *beginning)
+{
     int written = -1;
     if (changes_take(session, 2) < 0 || (written = pq_take_change(session)) < 0 ||
-        changes_take(session, locks) < 0 || pq_take(&now, session) < 0)
+        changes_take(session, batch_waits_beside(batch)) < 0 ||
+        (users->count > 0 && number_take(session, &beginning->users) < 0) ||
+        changes_take(session, keys->count > 0) < 0 || number_take(session, &beginning->now) < 0)
         return -1;
-    if (pq_step(&now))
-        *ret_now = pq_column_number(&now);
-    pq_end(&now);
     return session_settle(session) < 0 ? -1 : written > 0;
 }
 
-/* One round trip: 1: begun and locked; 0: this batch was committed before; -1: failed. */
+/* Locks what stands for users whose row is gone, and looks at the time once more. */
+static int gone_lock(struct session *session, const struct batch *batch, int64_t *ret_now)
+{
+    enum { OWNERS, KEYS, COLUMNS };
+    struct array columns[COLUMNS];
+    struct query query;
+    array_init(&columns[OWNERS]);
+    array_init(&columns[KEYS]);
+    for (size_t i = 0; i < batch->count; i++) {
+        if (batch->ops[i]->verb == DELETIONS_CONFIRM)
+            confirm_lock(&batch->ops[i]->confirm, &columns[OWNERS], &columns[KEYS], true);
+    }
+    int failed = -1;
+    pq_begin(&query, session, STATEMENT_LOCK_GONE);
+    if (array_end_all(columns, COLUMNS)) {
+        pq_text(&query, columns[OWNERS].text.bytes);
+        pq_text(&query, columns[KEYS].text.bytes);
+        failed = pq_send(&query);
+    }
+    if (!failed)
+        failed = statement_send(session, STATEMENT_NOW) < 0 || session_sync(session) < 0 ||
+                 changes_take(session, 1) < 0 || number_take(session, ret_now) < 0;
+    array_deinit(&columns[OWNERS]);
+    array_deinit(&columns[KEYS]);
+    return failed ? -1 : session_settle(session);
+}
+
+/*
+ * One round trip, or two where a user is not there: 1: begun and locked; 0: this batch was
+ * committed before; -1: failed.
+ */
 static int transaction_begin(struct session *session, const struct batch *batch,
                              int64_t *ret_now)
 {
+    struct beginning beginning = {0};
     struct array users, keys;
     array_init(&users);
     array_init(&keys);
     locks_collect(batch, &users, &keys);
     int begun = beginning_send(session, batch, &users, &keys);
     if (begun == 0)
-        begun = beginning_take(session, (size_t)(users.count > 0) + (keys.count > 0), ret_now);
+        begun = beginning_take(session, batch, &users, &keys, &beginning);
+    if (begun > 0 && beginning.users < (int64_t)users.count && keys.count > 0 &&
+        gone_lock(session, batch, &beginning.now) < 0)
+        begun = -1;
     array_deinit(&users);
     array_deinit(&keys);
+    *ret_now = beginning.now;
     return begun;
 }
 
@@ -229,11 +309,14 @@ static int batch_carry_out(struct session *session, const struct batch *batch, i
 {
     if (postgres_users_add(session, batch->ops, batch->count, now) < 0 ||
         postgres_users_mark(session, batch->ops, batch->count, now) < 0 ||
-        small_carry_out(session, batch, now) < 0)
+        small_carry_out(session, batch, now) < 0 ||
+        postgres_deletions_confirm(session, batch->ops, batch->count, now) < 0 ||
+        postgres_claims_due(session, batch->ops, batch->count, now) < 0)
         return -1;
     for (size_t i = 0; i < batch->count; i++) {
         struct repository_op *op = batch->ops[i];
-        bool done = postgres_user_is_plain(op) || op->verb == USER_MARK || op_is_small(op);
+        bool done = postgres_user_is_plain(op) || op->verb == USER_MARK || op_is_small(op) ||
+                    op->verb == DELETIONS_CONFIRM || postgres_claim_is_due(op);
         if (!done && (!large[op->verb] || large[op->verb](session, op, now) < 0))
             return -1;
     }

@@ -10,8 +10,9 @@
 struct batch {
     struct repository_op **ops;
     size_t count;
-    const char *writer_id; /* this process's row in writers … */
+    const char *writer_id; /* this writer's row in writers … */
     int64_t number;        /* … and what it says once this batch is committed */
+    const char *beside_id; /* the row of this process's other writer */
 };
 
 enum batch_end {

@@ -35,13 +35,36 @@ int postgres_deletion_read(struct query *query, struct deletion *row)
     return row->key ? 0 : -1;
 }
 
+/* Claims that are one statement: its rows are theirs in turn, as many as each wants. */
+struct dealt {
+    struct repository_op **ops;
+    size_t count;
+    size_t limit, taken; /* of all of them */
+};
+
+static bool claim_is_full(const struct claim *claim)
+{
+    return claim->claimed.count + claim->live_users >= claim->limit;
+}
+
+static struct claim *dealt_next(const struct dealt *dealt)
+{
+    size_t i = 0;
+    while (i + 1 < dealt->count && claim_is_full(&dealt->ops[i]->claim))
+        i++;
+    return &dealt->ops[i]->claim;
+}
+
 /* Takes the claimed rows out of `query`; the keys that a live user points at go to `live`. */
-static int rows_take(struct query *query, struct claim *claim, struct array *live)
+static int rows_take(struct query *query, struct dealt *dealt, struct array *live)
 {
     while (pq_step(query)) {
+        struct claim *claim = dealt_next(dealt);
         struct deletion *row = deletions_extend(&claim->claimed);
         if (!row || postgres_deletion_read(query, row) < 0)
             return -1;
+        dealt->taken++;
+        query->session->claim_last = row->due_at;
         if (*pq_column_text(query) == 't') {
             array_add_text(live, row->key);
             free(row->key);
@@ -64,23 +87,19 @@ static int live_block(struct session *session, struct array *live, int64_t now)
     return pq_change(&query);
 }
 
-static bool claim_is_full(const struct claim *claim)
-{
-    return claim->claimed.count + claim->live_users == claim->limit;
-}
-
-static int next_due(struct session *session, struct claim *claim, int64_t now)
+static int next_due(struct session *session, const struct dealt *dealt, int64_t now)
 {
     struct query query;
     pq_begin(&query, session, STATEMENT_NEXT_DUE);
     pq_number(&query, now);
-    pq_number(&query, claim->lease_ms);
-    pq_number(&query, !claim_is_full(claim));
+    pq_number(&query, dealt->ops[0]->claim.lease_ms);
+    pq_number(&query, dealt->taken < dealt->limit);
     if (pq_run(&query) < 0)
         return -1;
-    if (pq_step(&query))
-        claim->next_due_at = pq_column_number(&query);
+    int64_t next = pq_step(&query) ? pq_column_number(&query) : 0;
     pq_end(&query);
+    for (size_t i = 0; i < dealt->count; i++)
+        dealt->ops[i]->claim.next_due_at = next;
     return 0;
 }
 
@@ -92,9 +111,10 @@ static const char *keys_text(const struct claim *claim, struct array *keys)
 }
 
 /* `keys` keeps the text that is bound. */
-static int claim_bind(struct query *query, const struct claim *claim, int64_t now,
+static int claim_bind(struct query *query, const struct dealt *dealt, int64_t now,
                       struct array *keys)
 {
+    const struct claim *claim = &dealt->ops[0]->claim;
     pq_number(query, now);
     pq_number(query, claim->lease_ms);
     /* Nothing is touched in a time to come: there the clock was set back (P4). */
@@ -104,7 +124,7 @@ static int claim_bind(struct query *query, const struct claim *claim, int64_t no
     switch (claim->kind) {
     case CLAIM_DUE:
         pq_number(query, claim->horizon_ms);
-        pq_number(query, (int64_t)(claim->limit - claim->claimed.count - claim->live_users));
+        pq_number(query, (int64_t)(dealt->limit - dealt->taken));
         pq_number(query, query->session->claim_from);
         break;
     case CLAIM_KEYS:
@@ -125,7 +145,7 @@ static int claim_bind(struct query *query, const struct claim *claim, int64_t no
     return 0;
 }
 
-static int claim_run(struct session *session, struct claim *claim, int64_t now,
+static int claim_run(struct session *session, struct dealt *dealt, int64_t now,
                      struct array *live)
 {
     static const enum statement statements[] = {
@@ -137,12 +157,12 @@ static int claim_run(struct session *session, struct claim *claim, int64_t now,
     struct query query;
     struct array keys;
     array_init(&keys);
-    pq_begin(&query, session, statements[claim->kind]);
-    int failed = claim_bind(&query, claim, now, &keys);
+    pq_begin(&query, session, statements[dealt->ops[0]->claim.kind]);
+    int failed = claim_bind(&query, dealt, now, &keys);
     if (!failed)
         failed = pq_run(&query);
     if (!failed) {
-        failed = rows_take(&query, claim, live);
+        failed = rows_take(&query, dealt, live);
         pq_end(&query);
     }
     array_deinit(&keys);
@@ -155,7 +175,7 @@ static int claim_run(struct session *session, struct claim *claim, int64_t now,
  * behind that place is found by beginning anew, every few seconds and wherever too little is
  * left ahead.
  */
-static int claim_due(struct session *session, struct claim *claim, int64_t now,
+static int claim_due(struct session *session, struct dealt *dealt, int64_t now,
                      struct array *live)
 {
     int64_t boot = clock_boot_ms();
@@ -163,28 +183,84 @@ static int claim_due(struct session *session, struct claim *claim, int64_t now,
         session->claim_from = 0;
         session->claim_anew_at = boot + CLAIM_ANEW_MS;
     }
-    int failed = claim_run(session, claim, now, live);
-    if (!failed && session->claim_from && !claim_is_full(claim)) {
+    int failed = claim_run(session, dealt, now, live);
+    if (!failed && session->claim_from && dealt->taken < dealt->limit) {
         session->claim_from = 0;
         session->claim_anew_at = boot + CLAIM_ANEW_MS;
-        failed = claim_run(session, claim, now, live);
+        failed = claim_run(session, dealt, now, live);
     }
-    if (!failed && claim->claimed.count > 0)
-        session->claim_from = claim->claimed.rows[claim->claimed.count - 1].due_at;
-    return failed ? failed : next_due(session, claim, now);
+    if (!failed && dealt->taken > 0)
+        session->claim_from = session->claim_last;
+    return failed ? failed : next_due(session, dealt, now);
+}
+
+static int claim_carry_out(struct session *session, struct dealt *dealt, int64_t now)
+{
+    struct array live;
+    array_init(&live);
+    bool is_due = dealt->ops[0]->claim.kind == CLAIM_DUE;
+    int failed =
+        is_due ? claim_due(session, dealt, now, &live) : claim_run(session, dealt, now, &live);
+    if (!failed && live.count > 0)
+        failed = live_block(session, &live, now) < 0 ? -1 : 0;
+    array_deinit(&live);
+    for (size_t i = 0; i < dealt->count; i++) {
+        dealt->ops[i]->claim.now = now;
+        dealt->ops[i]->outcome = REPOSITORY_OK;
+    }
+    return failed;
 }
 
 int postgres_deletions_claim(struct session *session, struct repository_op *op, int64_t now)
 {
-    struct claim *claim = &op->claim;
-    struct array live;
-    array_init(&live);
-    int failed = claim->kind == CLAIM_DUE ? claim_due(session, claim, now, &live)
-                                          : claim_run(session, claim, now, &live);
-    if (!failed && live.count > 0)
-        failed = live_block(session, &live, now) < 0 ? -1 : 0;
-    array_deinit(&live);
-    claim->now = now;
-    op->outcome = REPOSITORY_OK;
+    struct dealt dealt = {.ops = &op, .count = 1, .limit = op->claim.limit};
+    return claim_carry_out(session, &dealt, now);
+}
+
+bool postgres_claim_is_due(const struct repository_op *op)
+{
+    return op->verb == DELETIONS_CLAIM && op->claim.kind == CLAIM_DUE;
+}
+
+/* Whether one statement can be both. */
+static bool claims_are_alike(const struct claim *one, const struct claim *other)
+{
+    return one->lease_ms == other->lease_ms && one->horizon_ms == other->horizon_ms &&
+           one->untouched_since == other->untouched_since;
+}
+
+/* Those that are like the first, which go; the others stay, in their order. */
+static int alike_carry_out(struct session *session, struct repository_op **waiting,
+                           size_t *count, struct repository_op **alike, int64_t now)
+{
+    struct dealt dealt = {.ops = alike};
+    size_t left = 0;
+    for (size_t i = 0; i < *count; i++) {
+        if (claims_are_alike(&waiting[0]->claim, &waiting[i]->claim)) {
+            dealt.limit += waiting[i]->claim.limit;
+            alike[dealt.count++] = waiting[i];
+        }
+    }
+    for (size_t i = 0; i < *count; i++) {
+        if (!claims_are_alike(&alike[0]->claim, &waiting[i]->claim))
+            waiting[left++] = waiting[i];
+    }
+    *count = left;
+    return claim_carry_out(session, &dealt, now);
+}
+
+int postgres_claims_due(struct session *session, struct repository_op **ops, size_t count,
+                        int64_t now)
+{
+    struct repository_op **waiting = calloc(2 * count, sizeof(struct repository_op *));
+    size_t waiting_count = 0;
+    int failed = waiting ? 0 : -1;
+    for (size_t i = 0; !failed && i < count; i++) {
+        if (postgres_claim_is_due(ops[i]))
+            waiting[waiting_count++] = ops[i];
+    }
+    while (!failed && waiting_count > 0)
+        failed = alike_carry_out(session, waiting, &waiting_count, waiting + count, now);
+    free(waiting);
     return failed;
 }

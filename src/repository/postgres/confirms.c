@@ -15,6 +15,7 @@ struct picked {
 /* What a finished row leaves behind. */
 struct finished {
     struct confirmation *item;
+    int64_t place; /* of the item */
     char user_id[UUID_TEXT_SIZE];
     int64_t created_at;
     bool removed; /* the user's row went ahead of it */
@@ -33,9 +34,8 @@ static enum ending item_ending(const struct confirmation *item)
     return deletion_is_final(item->row) ? ENDING_FINISH : ENDING_LOOK_AGAIN;
 }
 
-static void items_pick(const struct confirm *confirm, enum ending ending, struct picked *picked)
+static void items_pick(struct confirm *confirm, enum ending ending, struct picked *picked)
 {
-    picked->count = 0;
     for (size_t i = 0; i < confirm->count; i++) {
         if (item_ending(&confirm->items[i]) == ending)
             picked->items[picked->count++] = &confirm->items[i];
@@ -43,9 +43,10 @@ static void items_pick(const struct confirm *confirm, enum ending ending, struct
 }
 
 /* The item of a row's first column: its place among those picked, from 1 on. */
-static struct confirmation *item_of_row(struct query *query, const struct picked *picked)
+static struct confirmation *item_of_row(struct query *query, const struct picked *picked,
+                                        int64_t *ret_place)
 {
-    int64_t place = pq_column_number(query);
+    int64_t place = *ret_place = pq_column_number(query);
     return place >= 1 && (size_t)place <= picked->count ? picked->items[place - 1] : NULL;
 }
 
@@ -54,8 +55,9 @@ static int items_apply(struct query *query, const struct picked *picked)
 {
     if (pq_run(query) < 0)
         return -1;
+    int64_t place;
     while (pq_step(query)) {
-        struct confirmation *item = item_of_row(query, picked);
+        struct confirmation *item = item_of_row(query, picked, &place);
         if (item)
             item->applied = true;
     }
@@ -153,26 +155,36 @@ static int pointers_clear(struct session *session, const char *keys)
     return pq_change(&query);
 }
 
-/* Moves the rows to the receipts; those that were there are left in `ret_finished`. */
+/* What is bound for the rows that are to be finished; a row of nobody's has no user. */
+enum { KEYS, STATUSES, USERS, USERS_KEYS, GOING, ASKED, FINISH_COLUMNS };
+
+/*
+ * Moves the rows to the receipts, and writes those of the users whose rows went ahead; what was
+ * there is left in `ret_finished`.
+ */
 static int rows_finish(struct session *session, const struct picked *picked, int64_t now,
-                       const char *keys, const char *statuses, struct finished *ret_finished,
+                       const struct array *columns, struct finished *ret_finished,
                        size_t *ret_count)
 {
     struct query query;
     pq_begin(&query, session, STATEMENT_FINISH);
-    pq_text(&query, keys);
-    pq_text(&query, statuses);
+    pq_text(&query, columns[KEYS].text.bytes);
+    pq_text(&query, columns[STATUSES].text.bytes);
+    pq_text(&query, columns[GOING].text.bytes);
+    pq_text(&query, columns[ASKED].text.bytes);
     pq_number(&query, now);
     if (pq_run(&query) < 0)
         return -1;
     while (*ret_count < picked->count && pq_step(&query)) {
         struct finished *finished = &ret_finished[*ret_count];
-        finished->item = item_of_row(&query, picked);
+        finished->item = item_of_row(&query, picked, &finished->place);
         if (!finished->item)
             continue;
         pq_column_copy(&query, finished->user_id, sizeof finished->user_id);
         finished->created_at = pq_column_number(&query);
+        finished->removed = pq_column_number(&query) != 0;
         finished->item->applied = finished->item->finished = true;
+        finished->item->user_gone = finished->removed;
         ++*ret_count;
     }
     pq_end(&query);
@@ -183,7 +195,7 @@ static int finished_compare(const void *left, const void *right)
 {
     const struct finished *one = left, *other = right;
     int order = strcmp(one->user_id, other->user_id);
-    return order ? order : (one->item > other->item) - (one->item < other->item);
+    return order ? order : (one->place > other->place) - (one->place < other->place);
 }
 
 static int finished_compare_user(const void *id, const void *element)
@@ -222,19 +234,31 @@ static int users_gone(struct query *query, struct finished *users, size_t count)
     return 0;
 }
 
-/* What their receipts are to say, of the users whose row went ahead of their last deletion. */
-static void users_note_removed(struct finished *users, size_t count,
-                               const struct removed *removed, size_t removed_count)
+static int removed_compare(const void *left, const void *right)
 {
-    for (size_t i = 0; i < removed_count; i++) {
-        struct finished *user =
-            bsearch(removed[i].user_id, users, count, sizeof *users, finished_compare_user);
-        if (!user)
-            continue;
-        user->removed = true;
-        if (removed[i].asked_at)
-            user->created_at = removed[i].asked_at;
+    return strcmp(((const struct removed *)left)->user_id,
+                  ((const struct removed *)right)->user_id);
+}
+
+static int removed_compare_user(const void *id, const void *element)
+{
+    return strcmp(id, ((const struct removed *)element)->user_id);
+}
+
+/* Who goes with each row, and since when that was asked for: "" where nobody does. */
+static bool going_fill(struct array *columns, const struct picked *picked,
+                       struct removed *removed, size_t count)
+{
+    if (count)
+        qsort(removed, count, sizeof *removed, removed_compare);
+    for (size_t i = 0; i < picked->count; i++) {
+        const char *id = picked->items[i]->row->user_id;
+        const struct removed *user =
+            count ? bsearch(id, removed, count, sizeof *removed, removed_compare_user) : NULL;
+        array_add_text(&columns[GOING], user ? id : "");
+        array_add_number(&columns[ASKED], user ? user->asked_at : 0);
     }
+    return array_end_all(&columns[GOING], 2);
 }
 
 /* The receipts of those whose row was gone before; the trigger writes the others' (C6). */
@@ -245,7 +269,7 @@ static int receipts_write(struct session *session, struct finished *users, size_
     array_init(&ids);
     array_init(&asked);
     for (size_t i = 0; i < count; i++) {
-        if (users[i].item->user_gone)
+        if (users[i].removed || users[i].item->user_gone)
             continue;
         array_add_text(&ids, users[i].user_id);
         array_add_number(&asked, users[i].created_at);
@@ -288,9 +312,6 @@ static int users_finish(struct session *session, struct finished *users, size_t 
     return failed ? -1 : receipts_write(session, users, count, now);
 }
 
-/* What is bound for the rows that are to be finished; a row of nobody's has no user. */
-enum { KEYS, STATUSES, USERS, USERS_KEYS, FINISH_COLUMNS };
-
 static bool finish_columns_fill(struct array *columns, const struct picked *picked)
 {
     for (size_t i = 0; i < picked->count; i++) {
@@ -302,28 +323,26 @@ static bool finish_columns_fill(struct array *columns, const struct picked *pick
             array_add_text(&columns[USERS_KEYS], row->key);
         }
     }
-    return array_end_all(columns, FINISH_COLUMNS);
+    return array_end_all(columns, GOING);
 }
 
 /* With room for what comes of each: `finished` and `removed` have picked->count places. */
 static int items_finish_with(struct session *session, const struct picked *picked, int64_t now,
-                             const struct array *columns, struct finished *finished,
+                             struct array *columns, struct finished *finished,
                              struct removed *removed)
 {
-    const char *keys = columns[KEYS].text.bytes;
     size_t finished_count = 0, removed_count = 0, pointed = 0;
     if (columns[USERS].count > 0 &&
         users_remove_last(session, columns[USERS].text.bytes, columns[USERS_KEYS].text.bytes,
                           picked->count, removed, &removed_count, &pointed) < 0)
         return -1;
     /* Whom a row belongs to need not be who points at it. */
-    if (pointed < picked->count && pointers_clear(session, keys) < 0)
+    if (pointed < picked->count && pointers_clear(session, columns[KEYS].text.bytes) < 0)
         return -1;
-    if (rows_finish(session, picked, now, keys, columns[STATUSES].text.bytes, finished,
-                    &finished_count) < 0)
+    if (!going_fill(columns, picked, removed, removed_count) ||
+        rows_finish(session, picked, now, columns, finished, &finished_count) < 0)
         return -1;
     size_t users = finished_keep_users(finished, finished_count);
-    users_note_removed(finished, users, removed, removed_count);
     return users_finish(session, finished, users, now);
 }
 
@@ -344,39 +363,56 @@ static int items_finish(struct session *session, const struct picked *picked, in
     return failed;
 }
 
-static int ending_carry_out(struct session *session, const struct confirm *confirm,
+/* Of all confirms together, but for the second looks, whose time may differ. */
+static int ending_carry_out(struct session *session, struct repository_op **ops, size_t count,
                             enum ending ending, struct picked *picked, int64_t now)
 {
-    items_pick(confirm, ending, picked);
+    picked->count = 0;
+    for (size_t i = 0; i < count; i++) {
+        if (ops[i]->verb != DELETIONS_CONFIRM)
+            continue;
+        items_pick(&ops[i]->confirm, ending, picked);
+        if (ending != ENDING_LOOK_AGAIN || picked->count == 0)
+            continue;
+        if (items_look_again(session, picked, ops[i]->confirm.second_look_ms, now) < 0)
+            return -1;
+        picked->count = 0;
+    }
     if (picked->count == 0)
         return 0;
-    switch (ending) {
-    case ENDING_PUT_OFF:
-        return items_put_off(session, picked, now);
-    case ENDING_LOOK_AGAIN:
-        return items_look_again(session, picked, confirm->second_look_ms, now);
-    case ENDING_FINISH:
-        break;
-    }
-    return items_finish(session, picked, now);
+    return ending == ENDING_PUT_OFF ? items_put_off(session, picked, now)
+                                    : items_finish(session, picked, now);
 }
 
-int postgres_deletions_confirm(struct session *session, struct repository_op *op, int64_t now)
+static size_t items_begin(struct repository_op **ops, size_t count)
 {
-    const struct confirm *confirm = &op->confirm;
-    op->outcome = REPOSITORY_OK;
-    if (confirm->count == 0)
+    size_t items = 0;
+    for (size_t i = 0; i < count; i++) {
+        struct confirm *confirm = &ops[i]->confirm;
+        if (ops[i]->verb != DELETIONS_CONFIRM)
+            continue;
+        ops[i]->outcome = REPOSITORY_OK;
+        for (size_t j = 0; j < confirm->count; j++) {
+            struct confirmation *item = &confirm->items[j];
+            item->applied = item->finished = item->user_gone = false;
+        }
+        items += confirm->count;
+    }
+    return items;
+}
+
+int postgres_deletions_confirm(struct session *session, struct repository_op **ops,
+                               size_t count, int64_t now)
+{
+    size_t items = items_begin(ops, count);
+    if (items == 0)
         return 0;
-    struct picked picked = {.items = calloc(confirm->count, sizeof(struct confirmation *))};
+    struct picked picked = {.items = calloc(items, sizeof(struct confirmation *))};
     if (!picked.items)
         return -1;
-    for (size_t i = 0; i < confirm->count; i++) {
-        struct confirmation *item = &confirm->items[i];
-        item->applied = item->finished = item->user_gone = false;
-    }
     int failed = 0;
     for (int ending = ENDING_PUT_OFF; ending <= ENDING_FINISH && !failed; ending++)
-        failed = ending_carry_out(session, confirm, (enum ending)ending, &picked, now);
+        failed = ending_carry_out(session, ops, count, (enum ending)ending, &picked, now);
     free(picked.items);
     return failed;
 }

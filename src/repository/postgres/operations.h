@@ -66,12 +66,18 @@ int postgres_look_up(struct session *session, struct repository_op **ops, size_t
 /* claims.c */
 int postgres_deletions_claim(struct session *session, struct repository_op *op, int64_t now);
 
+/* Every claim of what is due among `ops`, by one statement for those that ask alike. */
+int postgres_claims_due(struct session *session, struct repository_op **ops, size_t count,
+                        int64_t now);
+bool postgres_claim_is_due(const struct repository_op *op);
+
 /* Reads the columns of a deletion from the current row into `row`, which gets a key of its own.
  */
 int postgres_deletion_read(struct query *query, struct deletion *row);
 
-/* confirms.c */
-int postgres_deletions_confirm(struct session *session, struct repository_op *op, int64_t now);
+/* confirms.c: every DELETIONS_CONFIRM among `ops`, as if they were one. */
+int postgres_deletions_confirm(struct session *session, struct repository_op **ops,
+                               size_t count, int64_t now);
 
 /* audits.c */
 int postgres_audit_start(struct session *session, struct repository_op *op, int64_t now);

@@ -116,15 +116,30 @@ static struct writer *writer_take(struct postgres *postgres)
     return writer_wait(postgres, 1);
 }
 
-/*
- * Runs a batch until its end is known: while it is not, nobody can be answered truthfully.
- * Returns true if its operations have their answers, false if each is to be tried alone.
- */
-static bool batch_settle(const struct postgres *postgres, struct writer *writer,
-                         struct repository_op **ops, size_t count)
+enum settled {
+    SETTLED_ANSWERED, /* its operations have their answers */
+    SETTLED_ALONE,    /* each is to be tried alone */
+    SETTLED_NOWHERE,  /* nothing of it was kept, and this writer has no connection any more */
+};
+
+/* What may have been kept is not done again, neither whole nor one by one. */
+static enum settled settled_how(const struct writer *writer, size_t count, enum batch_end end,
+                                bool is_unknown)
 {
-    struct batch batch = {
-        .ops = ops, .count = count, .writer_id = writer->id, .number = ++writer->batch};
+    if (!is_unknown && !writer->session.handle)
+        return SETTLED_NOWHERE;
+    return count == 1 || is_unknown || end == BATCH_LOST ? SETTLED_ANSWERED : SETTLED_ALONE;
+}
+
+/* Runs a batch until its end is known: while it is not, nobody can be answered truthfully. */
+static enum settled batch_settle(const struct postgres *postgres, struct writer *writer,
+                                 struct repository_op **ops, size_t count)
+{
+    struct batch batch = {.ops = ops,
+                          .count = count,
+                          .writer_id = writer->id,
+                          .beside_id = postgres->writers[writer == postgres->writers].id,
+                          .number = ++writer->batch};
     int64_t unknown_until = 0;
     int again = 0, lost = 0;
     for (;;) {
@@ -133,7 +148,7 @@ static bool batch_settle(const struct postgres *postgres, struct writer *writer,
         if (connected)
             end = batch_run(&writer->session, &batch);
         if (end == BATCH_KEPT)
-            return true;
+            return SETTLED_ANSWERED;
         if (end == BATCH_UNKNOWN && !unknown_until) {
             log_warning("the connection was lost at COMMIT; finding out what came of it",
                         log_text("error", writer->session.words));
@@ -149,11 +164,22 @@ static bool batch_settle(const struct postgres *postgres, struct writer *writer,
             batch_fail(&batch, wait
                                    ? "the connection was lost at COMMIT, with an unknown result"
                                    : writer->session.words);
-            /* What may have been kept is not done again, neither whole nor one by one. */
-            return count == 1 || wait || end == BATCH_LOST;
+            return settled_how(writer, count, end, wait);
         }
         pause_until(connected ? clock_boot_ms() + RETRY_PAUSE_LEAST_MS : writer->retry_at);
     }
+}
+
+/* What the second lost its connection over is the first one's, which may still have its own. */
+static enum settled batch_pass_on(struct postgres *postgres, struct writer **writer,
+                                  struct repository_op **ops, size_t count)
+{
+    enum settled settled = batch_settle(postgres, *writer, ops, count);
+    if (settled != SETTLED_NOWHERE || *writer == postgres->writers)
+        return settled;
+    writer_give_back(postgres, *writer);
+    *writer = writer_wait(postgres, 1);
+    return batch_settle(postgres, *writer, ops, count);
 }
 
 static void postgres_apply(struct repository_driver *driver, struct repository_op **ops,
@@ -161,9 +187,9 @@ static void postgres_apply(struct repository_driver *driver, struct repository_o
 {
     struct postgres *postgres = (struct postgres *)driver;
     struct writer *writer = writer_take(postgres);
-    if (!batch_settle(postgres, writer, ops, count)) {
+    if (batch_pass_on(postgres, &writer, ops, count) == SETTLED_ALONE) {
         for (size_t i = 0; i < count; i++)
-            batch_settle(postgres, writer, &ops[i], 1);
+            batch_pass_on(postgres, &writer, &ops[i], 1);
     }
     writer_give_back(postgres, writer);
     size_t failed = 0, last = 0;

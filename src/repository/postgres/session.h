@@ -27,7 +27,8 @@ struct session {
     int64_t timeout_ms;
     /* Where the claims of what is due go on, and when they begin anew (boot-time clock). */
     int64_t claim_from, claim_anew_at;
-    char sqlstate[6]; /* of the first failure since session_begin; "" if it has none */
+    int64_t claim_last; /* when the row that was claimed last came due */
+    char sqlstate[6];   /* of the first failure since session_begin; "" if it has none */
     char words[ERROR_TEXT_SIZE];
 };
 

@@ -115,18 +115,26 @@ static const char *const texts[STATEMENT_COUNT] = {
         "ON CONFLICT (id) DO UPDATE SET batch = excluded.batch, written_at = "
         "excluded.written_at "
         "WHERE writers.batch < excluded.batch",
+    /* Waits for that writer's transaction to end, also for the first that it ever began. */
+    [STATEMENT_WRITER_BESIDE] =
+        "INSERT INTO writers (id, batch, written_at) VALUES ($1, 0, " NOW ") "
+        "ON CONFLICT (id) DO UPDATE SET batch = writers.batch",
     /* In the order of their keys everywhere, users before deletions (D8, R11). */
     [STATEMENT_LOCK_USERS] = "SELECT count(*) FROM (SELECT 1 FROM users "
                              "WHERE id = ANY ($1::text[]) ORDER BY id FOR UPDATE) AS locked",
     /*
-     * With all rows of users who are not there to be locked ($2): who finishes one of the last
-     * must see whether another is left.
+     * Of users who are not there to be locked, and have more than the row that is finished: who
+     * finishes one of the last must see whether another is left. Their other rows stay free for
+     * whoever claims them.
      */
+    [STATEMENT_LOCK_GONE] =
+        "SELECT count(pg_advisory_xact_lock(1180846692, number)) FROM (SELECT DISTINCT "
+        "hashtext(owner.id) % 1024 AS number FROM unnest($1::text[], $2::text[]) "
+        "AS owner (id, key) WHERE NOT EXISTS (SELECT 1 FROM users WHERE users.id = owner.id "
+        "OFFSET 0) AND EXISTS (SELECT 1 FROM deletions WHERE user_id = owner.id "
+        "AND deletions.key <> owner.key OFFSET 0) ORDER BY number) AS gone",
     [STATEMENT_LOCK_DELETIONS] =
-        "SELECT count(*) FROM (SELECT 1 FROM deletions WHERE key = ANY ($1::text[] || ARRAY("
-        "SELECT beside.key FROM unnest($2::text[]) AS owner (id), LATERAL "
-        "(SELECT key FROM deletions WHERE user_id = owner.id OFFSET 0) AS beside "
-        "WHERE NOT EXISTS (SELECT 1 FROM users WHERE users.id = owner.id OFFSET 0))) "
+        "SELECT count(*) FROM (SELECT 1 FROM deletions WHERE key = ANY ($1::text[]) "
         "ORDER BY key FOR UPDATE) AS locked",
     /* One process at a time makes tables or adopts a store: "FbJb" as a number. */
     [STATEMENT_LOCK_SCHEMA] = "SELECT pg_advisory_xact_lock(1180846690)",
@@ -287,8 +295,11 @@ static const char *const texts[STATEMENT_COUNT] = {
      * (R2), and leaves the receipt to whoever finishes it.
      */
     [STATEMENT_USERS_REMOVE_LAST] =
-        "DELETE FROM users USING unnest($1::text[], $2::text[]) AS item (id, key) "
-        "WHERE users.id = item.id AND " MARKED " AND " POINTER " IN (item.key, '') "
+        "DELETE FROM users USING (SELECT item.key, found.row "
+        "FROM unnest($1::text[], $2::text[]) AS item (id, key), "
+        "LATERAL (SELECT ctid AS row FROM users WHERE id = item.id OFFSET 0) AS found OFFSET "
+        "0) "
+        "AS item WHERE users.ctid = item.row AND " MARKED " AND " POINTER " IN (item.key, '') "
         "AND NOT EXISTS (SELECT 1 FROM deletions WHERE user_id = users.id "
         "AND deletions.key <> item.key OFFSET 0) "
         "RETURNING users.id, deletion_requested_at, "
@@ -298,16 +309,22 @@ static const char *const texts[STATEMENT_COUNT] = {
         "UPDATE users SET " POINTER_NONE " WHERE avatar_key = ANY ($1::text[]) AND " MARKED,
     /* Final: absence of a once-used key ends the row, whoever has the claim now (R5, D5). */
     [STATEMENT_FINISH] =
-        "WITH gone AS (DELETE FROM deletions USING "
-        "(SELECT DISTINCT ON (key) * FROM unnest($1::text[], $2::bigint[]) "
-        "WITH ORDINALITY AS given (key, status, place) ORDER BY key, place) AS item "
-        "WHERE deletions.key = item.key AND deletions.key = ANY ($1::text[]) "
-        "AND (reason <> 'upload' OR look = 'second') "
-        "RETURNING deletions.*, item.status, item.place), "
+        "WITH gone AS (DELETE FROM deletions USING (SELECT item.*, found.row FROM "
+        "(SELECT DISTINCT ON (key COLLATE \"C\") * FROM unnest($1::text[], $2::bigint[], "
+        "$3::text[], $4::bigint[]) WITH ORDINALITY AS given (key, status, going, asked, place) "
+        "ORDER BY key COLLATE \"C\", place) AS item, LATERAL (SELECT ctid AS row "
+        "FROM deletions WHERE deletions.key = item.key OFFSET 0) AS found OFFSET 0) AS item "
+        "WHERE deletions.ctid = item.row AND (reason <> 'upload' OR look = 'second') "
+        "RETURNING deletions.*, item.status, item.asked, item.place, "
+        "coalesce(user_id, '') = nullif(item.going, '') AS goes), "
         "receipt AS (INSERT INTO receipts (key, store_id, user_id, reason, kind, attempts, "
         "status, requested_at, finished_at) SELECT key, store_id, user_id, reason, 'done', "
-        "attempts + 1, status, created_at, $3::bigint FROM gone) "
-        "SELECT place, user_id, created_at FROM gone",
+        "attempts + 1, status, created_at, $5::bigint FROM gone), "
+        "person AS (INSERT INTO user_receipts (user_id, requested_at, deleted_at) "
+        "SELECT DISTINCT ON (user_id) user_id, coalesce(nullif(asked, 0), created_at), "
+        "$5::bigint FROM gone WHERE goes ORDER BY user_id "
+        "ON CONFLICT (user_id) DO UPDATE SET corrected_at = excluded.deleted_at) "
+        "SELECT place, user_id, created_at, coalesce(goes, false)::int FROM gone",
     [STATEMENT_LOOK_AGAIN] =
         "UPDATE deletions SET look = 'second', state = 'pending', "
         "not_before = $3::bigint + $4::bigint, due_at = $3::bigint + $4::bigint, "
@@ -579,6 +596,7 @@ bool postgres_statement_is_prepared(enum statement statement, bool writes)
     case STATEMENT_SETTINGS:
     case STATEMENT_WRITER:
     case STATEMENT_LOCK_USERS:
+    case STATEMENT_LOCK_GONE:
     case STATEMENT_LOCK_DELETIONS:
     case STATEMENT_NOW:
     case STATEMENT_USER_REPLACE:
