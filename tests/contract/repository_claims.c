@@ -183,6 +183,27 @@ claim_due__finds_what_comes_due_behind_the_last_claim_while_there_is_much(void *
     assert_true(found);
 }
 
+/* Rows of one time, more than a claim takes: each is claimed once, and none that was not given.
+ */
+static void claim_due__takes_no_more_than_it_gives_out(void **state)
+{
+    (void)state;
+    static const char *const keys[] = {"avatars/5", "avatars/1", "avatars/4", "avatars/2",
+                                       "avatars/3"};
+    for (size_t i = 0; i < COUNT_OF(keys); i++)
+        deletion_leave(ADA, keys[i]);
+    sql("UPDATE deletions SET due_at = 1000");
+    for (int64_t taken = 0; taken < 5;) {
+        const struct claim *some = claim((struct claim){.kind = CLAIM_DUE, .limit = 2});
+        assert_int_equal(some->claimed.count, taken < 4 ? 2 : 1);
+        taken += (int64_t)some->claimed.count;
+        assert_int_equal(sql_number("SELECT count(*) FROM deletions WHERE claim = 1"), taken);
+        for (size_t i = 0; i < some->claimed.count; i++)
+            assert_int_equal(row_number(some->claimed.rows[i].key, "claim"), 1);
+    }
+    assert_int_equal(claim((struct claim){.kind = CLAIM_DUE})->claimed.count, 0);
+}
+
 static void claim_due__pulls_pending_rows_forward_up_to_its_horizon(void **state)
 {
     (void)state;
@@ -377,6 +398,7 @@ int main(void)
         CONTRACT(claim_due__takes_what_is_due_in_order_of_its_time),
         CONTRACT(claim_due__finds_what_comes_due_behind_the_last_claim_when_little_is_left),
         CONTRACT(claim_due__finds_what_comes_due_behind_the_last_claim_while_there_is_much),
+        CONTRACT(claim_due__takes_no_more_than_it_gives_out),
         CONTRACT(claim_due__pulls_pending_rows_forward_up_to_its_horizon),
         CONTRACT(claim_due__tries_blocked_rows_when_they_come_due_and_not_before),
         CONTRACT(claim_due__says_when_nothing_waits),

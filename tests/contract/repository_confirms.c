@@ -388,6 +388,84 @@ static void marked__is_never_gone_while_it_points_at_an_object(void **state)
     assert_true(finish("avatars/2").user_gone);
 }
 
+/* So many that no statement takes them all. */
+#define CROWD   150
+#define CLEARED "01900000-0000-7000-8000-000000000210"
+
+/* Marked users with an avatar each, who are to go together. */
+static void crowd_leave(void)
+{
+    sql("INSERT INTO users (id, first_name, last_name, user_name, email, created_at, "
+        "updated_at, avatar_key, avatar_store_id) WITH RECURSIVE n (i) AS (SELECT 100 UNION "
+        "ALL SELECT i + 1 FROM n WHERE i < 99 + %d) SELECT '01900000-0000-7000-8000-000000000' "
+        "|| i, 'x', 'x', 'x', 'x@x.x', 1, 1, 'avatars/1' || i, '" STORE "' FROM n",
+        CROWD);
+    sql("UPDATE users SET avatar_should_be_deleted = true, deletion_requested_at = 7 "
+        "WHERE first_name = 'x'");
+}
+
+/* Of all that is due: done, but for one; and one of them twice. How many users are gone? */
+static int page_confirm(const char *but)
+{
+    const struct claim *page = claim((struct claim){.kind = CLAIM_DUE, .limit = 2 * CROWD});
+    struct confirmation items[CROWD + 4] = {0};
+    size_t count = page->claimed.count;
+    assert_int_equal(count, CROWD + 3);
+    for (size_t i = 0; i < count + 1; i++) {
+        const struct deletion *row = &page->claimed.rows[i < count ? i : count - 10];
+        bool is_done = strcmp(row->key, but) != 0;
+        items[i] = (struct confirmation){.row = row,
+                                         .outcome = is_done ? CONFIRM_DONE : CONFIRM_RETRY,
+                                         .delay_ms = DELAY_MS,
+                                         .status = 204};
+    }
+    struct repository_op *op = op_new(DELETIONS_CONFIRM);
+    op->confirm = (struct confirm){.items = items, .count = count + 1};
+    assert_int_equal(op_apply(op), REPOSITORY_OK);
+    op->confirm.items = NULL;
+    assert_false(items[count].finished || items[count].applied);
+    int gone = 0;
+    for (size_t i = 0; i < count; i++) {
+        assert_true(items[i].applied);
+        assert_int_equal(items[i].finished, strcmp(items[i].row->key, but) != 0);
+        gone += items[i].user_gone;
+    }
+    return gone;
+}
+
+/* A page comes to what its rows would come to one by one: the rules are those of each. */
+static void page__of_many_users_leaves_each_one_receipt(void **state)
+{
+    (void)state;
+    crowd_leave();
+    user_add_with_avatar(ADA, "avatars/a");
+    avatar_give(ADA, "avatars/b");
+    mark(ADA);
+    user_add_with_avatar(BOB, "avatars/c");
+    avatar_give(BOB, "avatars/d");
+    user_add_with_avatar(EVE, "avatars/e");
+    mark(EVE);
+    /* A row that somebody wrote by hand may say that it is another's. */
+    sql("UPDATE users SET avatar_key = NULL, avatar_store_id = NULL WHERE id = '" CLEARED "'");
+    sql("DELETE FROM deletions WHERE user_id = '" CLEARED "'");
+    sql("UPDATE deletions SET user_id = '" CLEARED "' WHERE key = 'avatars/e'");
+    assert_int_equal(page_confirm("avatars/1200"), CROWD);
+    assert_int_equal(sql_number("SELECT count(*) FROM users"), 3);
+    assert_int_equal(sql_number("SELECT count(*) FROM users WHERE avatar_key = 'avatars/e'"),
+                     0);
+    assert_int_equal(sql_number("SELECT count(*) FROM deletions"), 1);
+    assert_int_equal(sql_number("SELECT count(*) FROM receipts"), CROWD + 2);
+    assert_int_equal(sql_number("SELECT count(DISTINCT key) FROM receipts"), CROWD + 2);
+    assert_int_equal(sql_number("SELECT count(*) FROM user_receipts"), CROWD);
+    assert_int_equal(sql_number("SELECT count(*) FROM user_receipts WHERE requested_at = 7"),
+                     CROWD - 1);
+    assert_int_equal(erasure_get(ADA).state, ERASURE_DELETED);
+    assert_int_equal(op_read(user_op(USER_GET, BOB))->outcome, REPOSITORY_OK);
+    row_make_due("avatars/1200");
+    assert_true(finish("avatars/1200").user_gone);
+    assert_int_equal(sql_number("SELECT count(*) FROM users"), 2);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -412,6 +490,7 @@ int main(void)
         CONTRACT(user__restored_under_its_old_id_survives_the_old_deletion),
         CONTRACT(user__marked_with_another_key_stays_until_that_is_gone_too),
         CONTRACT(user__that_is_gone_leaves_no_row_behind),
+        CONTRACT(page__of_many_users_leaves_each_one_receipt),
         CONTRACT(marked__by_hand_without_an_avatar_is_finished),
         CONTRACT(marked__are_looked_at_so_many_at_a_time),
         CONTRACT(marked__whose_deletion_was_lost_by_hand_gets_it_again),

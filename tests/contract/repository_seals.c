@@ -294,6 +294,25 @@ static void prune__never_gives_a_number_again(void **state)
     assert_string_equal(page->records[0].key, "avatars/3");
 }
 
+/* The same of persons, when the last one of them goes and objects follow it. */
+static void prune__never_gives_a_persons_number_again(void **state)
+{
+    (void)state;
+    int64_t gone;
+    erase(ADA, "avatars/1");
+    seal_all();
+    receipts_leave(1);
+    seal_all();
+    seal_age(1, RECEIPTS_KEPT_MS);
+    assert_int_equal(prune(1, page_read(0)->seal.digest, &gone), REPOSITORY_OK);
+    assert_int_equal(page_read(0)->count, 0);
+    driver_close();
+    driver_open();
+    erase(EVE, "avatars/3");
+    assert_int_equal(seal_all(), 2);
+    assert_string_equal(page_read(2)->records[1].user_id, EVE);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -308,6 +327,7 @@ int main(void)
         CONTRACT(prune__takes_what_the_digest_was_seen_of),
         CONTRACT(prune__leaves_what_was_sealed_today),
         CONTRACT(prune__never_gives_a_number_again),
+        CONTRACT(prune__never_gives_a_persons_number_again),
     };
     return cmocka_run_group_tests_name("repository: seals", tests, NULL, NULL);
 }

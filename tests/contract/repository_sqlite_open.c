@@ -130,6 +130,43 @@ static void open__brings_a_database_up_to_date_that_has_a_view_of_somebodys(void
     assert_int_equal(sql_number("SELECT count(*) FROM backlog"), 0);
 }
 
+/* As a program before version 7 left it: two persons were receipted, `left` of them are there.
+ */
+static void old_receipts_leave(int left)
+{
+    driver_close();
+    sql("DROP TABLE user_receipts");
+    sql("CREATE TABLE \"user_receipts\" (id INTEGER PRIMARY KEY AUTOINCREMENT, user_id TEXT "
+        "NOT "
+        "NULL UNIQUE, requested_at INTEGER NOT NULL, deleted_at INTEGER NOT NULL, corrected_at "
+        "INTEGER)");
+    sql("INSERT INTO user_receipts (user_id, requested_at, deleted_at) VALUES ('a', 5, 6), "
+        "('b', 5, 6)");
+    sql("DELETE FROM user_receipts WHERE id > %d", left);
+    sql("PRAGMA user_version = 6");
+    driver_open();
+}
+
+/* Also a number whose receipt was pruned while the database kept count of them. */
+static void open__of_an_older_database_gives_no_number_again(void **state)
+{
+    (void)state;
+    for (int left = 0; left <= 2; left++) {
+        contract_renew("receipts that are left");
+        old_receipts_leave(left);
+        assert_int_equal(version_read(), repository_sqlite_schema_version);
+        assert_int_equal(sql_number("SELECT sql LIKE '%%AUTOINCREMENT%%' FROM sqlite_schema "
+                                    "WHERE name = 'user_receipts'"),
+                         left < 2);
+        user_add(ADA);
+        assert_int_equal(mark(ADA), REPOSITORY_GONE);
+        assert_int_equal(sql_number("SELECT id FROM user_receipts WHERE user_id = '" ADA "'"),
+                         3);
+        assert_int_equal(sql_number("SELECT count(*) FROM user_receipts"), left + 1);
+        assert_string_equal(sql_text("PRAGMA integrity_check"), "ok");
+    }
+}
+
 static void file_write(const char *bytes)
 {
     int file = open(database_path(), O_WRONLY | O_CREAT | O_TRUNC, 0600);
@@ -210,6 +247,7 @@ int main(void)
         CONTRACT(open__takes_over_from_a_process_that_died),
         CONTRACT(open__refuses_a_newer_schema_and_leaves_it_alone),
         CONTRACT(open__brings_a_database_up_to_date_that_has_a_view_of_somebodys),
+        CONTRACT(open__of_an_older_database_gives_no_number_again),
         CONTRACT(open__refuses_another_programs_database),
         CONTRACT(open__refuses_what_is_no_database),
         CONTRACT(open__refuses_a_folder_that_is_not_there),

@@ -81,6 +81,18 @@ static void triggers__raw_sql_by_a_shell_schedules_as_well(void **state)
     }
 }
 
+/* What is on record of an older avatar says nothing of this one. */
+static void triggers__a_delete_by_a_shell_schedules_what_is_not_yet(void **state)
+{
+    (void)state;
+    user_add_with_avatar(ADA, "avatars/1");
+    avatar_give(ADA, "avatars/2");
+    sql("DELETE FROM users");
+    assert_scheduled("avatars/1", ADA, "replaced");
+    assert_scheduled("avatars/2", ADA, "user");
+    assert_int_equal(sql_number("SELECT count(*) FROM user_receipts"), 0);
+}
+
 static void triggers__a_mark_with_another_key_schedules_both(void **state)
 {
     (void)state;
@@ -226,6 +238,7 @@ int main(void)
         CONTRACT(triggers__a_cleared_avatar_is_scheduled),
         CONTRACT(triggers__a_change_that_keeps_the_avatar_schedules_nothing),
         CONTRACT(triggers__raw_sql_by_a_shell_schedules_as_well),
+        CONTRACT(triggers__a_delete_by_a_shell_schedules_what_is_not_yet),
         CONTRACT(triggers__a_mark_with_another_key_schedules_both),
         CONTRACT(triggers__an_avatar_that_leaves_a_marked_user_is_scheduled),
         CONTRACT(triggers__repeating_an_intent_changes_nothing_in_its_row),

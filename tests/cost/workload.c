@@ -117,13 +117,18 @@ static void mark_fill(struct repository_op *op, int64_t number)
     memcpy(op->id, user.user.id, sizeof op->id);
 }
 
+static void users_come_and_go(struct repository_driver *driver, int64_t count)
+{
+    apply_many(driver, count, guard_fill);
+    apply_many(driver, count, user_with_avatar_fill);
+    apply_many(driver, count, mark_fill);
+}
+
 /* Users with avatars, from the guard of the upload until the erasure that was asked for. */
 static void users_mark(const struct work *work)
 {
     struct repository_driver *driver = database_open(work);
-    apply_many(driver, work->count, guard_fill);
-    apply_many(driver, work->count, user_with_avatar_fill);
-    apply_many(driver, work->count, mark_fill);
+    users_come_and_go(driver, work->count);
     driver->close(driver);
 }
 
@@ -145,13 +150,6 @@ static void users_read(const struct work *work)
     driver->close(driver);
 }
 
-static void deletion_fill(struct repository_op *op, int64_t number)
-{
-    op->verb = DELETION_ADD;
-    snprintf(op->key, sizeof op->key, "reports/%08x", (unsigned)number);
-    snprintf(op->store_id, sizeof op->store_id, STORE);
-}
-
 static void claimed_confirm(struct repository_driver *driver, const struct deletions *claimed)
 {
     static struct confirmation items[BATCH];
@@ -163,11 +161,11 @@ static void claimed_confirm(struct repository_driver *driver, const struct delet
     apply(driver, &op, 1);
 }
 
-/* What the engine does to a backlog, but for the store's answer. */
+/* Marked users, and what the engine does to such a backlog, but for the store's answer. */
 static void deletions_drain(const struct work *work)
 {
     struct repository_driver *driver = database_open(work);
-    apply_many(driver, work->count, deletion_fill);
+    users_come_and_go(driver, work->count);
     for (int64_t done = 0; done < work->count;) {
         struct repository_op op = {
             .verb = DELETIONS_CLAIM,

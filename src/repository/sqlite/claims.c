@@ -72,6 +72,55 @@ static int rows_take(struct connection *connection, struct deletions *rows, size
     return 0;
 }
 
+static int64_t untouched_since(const struct claim *claim, int64_t now)
+{
+    /* Nothing is touched in a time to come: there the clock was set back (P4). */
+    return claim->untouched_since && claim->untouched_since < now ? claim->untouched_since
+                                                                  : now;
+}
+
+static bool is_due_before(const struct deletion *row, const struct deletion *other)
+{
+    return row->due_at < other->due_at ||
+           (row->due_at == other->due_at && strcmp(row->key, other->key) < 0);
+}
+
+/* The first and the last of rows that are in the order in which they come due. */
+static void range_extend(const struct deletions *rows, const struct deletion **first,
+                         const struct deletion **last)
+{
+    if (rows->count == 0)
+        return;
+    if (!*first || is_due_before(&rows->rows[0], *first))
+        *first = &rows->rows[0];
+    if (!*last || is_due_before(*last, &rows->rows[rows->count - 1]))
+        *last = &rows->rows[rows->count - 1];
+}
+
+/* What due_find found is a range of what may be claimed, live ones too: one statement takes it.
+ */
+static int due_take(struct connection *connection, struct claim *claim, int64_t now,
+                    const struct deletions *live)
+{
+    const struct deletion *first = NULL, *last = NULL;
+    range_extend(&claim->claimed, &first, &last);
+    range_extend(live, &first, &last);
+    if (!last)
+        return 0;
+    connection->claim_from = last->due_at;
+    struct query query = query_begin(connection, STATEMENT_CLAIM_TAKE_DUE);
+    query_number(&query, now);
+    query_number(&query, untouched_since(claim, now));
+    query_number(&query, now + claim->lease_ms);
+    query_number(&query, first->due_at);
+    query_number(&query, last->due_at);
+    query_text(&query, last->key);
+    int taken = query_change(connection, &query);
+    for (size_t i = 0; i < claim->claimed.count; i++)
+        claim->claimed.rows[i].claim++;
+    return taken == (int)(claim->claimed.count + live->count) ? 0 : -1;
+}
+
 static int live_block(struct connection *connection, const struct deletions *live, int64_t now)
 {
     for (size_t i = 0; i < live->count; i++) {
@@ -87,9 +136,7 @@ static int live_block(struct connection *connection, const struct deletions *liv
 static void claim_bind(struct query *query, const struct claim *claim, int64_t now)
 {
     query_number(query, now);
-    /* Nothing is touched in a time to come: there the clock was set back (P4). */
-    bool passed = claim->untouched_since && claim->untouched_since < now;
-    query_number(query, passed ? claim->untouched_since : now);
+    query_number(query, untouched_since(claim, now));
 }
 
 static int due_find(struct connection *connection, struct claim *claim, int64_t now,
@@ -129,10 +176,8 @@ static int claim_due(struct connection *connection, struct claim *claim, int64_t
         deletions_deinit(live);
         result = due_find(connection, claim, now, live);
     }
-    if (result < 0)
+    if (result < 0 || due_take(connection, claim, now, live) < 0)
         return -1;
-    if (claim->claimed.count)
-        connection->claim_from = claim->claimed.rows[claim->claimed.count - 1].due_at;
 
     struct query next = query_begin(connection, STATEMENT_NEXT_DUE);
     query_number(&next, now);
@@ -229,7 +274,8 @@ int sqlite_deletions_claim(struct connection *connection, struct repository_op *
         break;
     }
     int64_t until = now + claim->lease_ms;
-    if (result == 0 && claim->kind != CLAIM_KEYS &&
+    bool by_rows = claim->kind == CLAIM_SWEEP || claim->kind == CLAIM_PROBES;
+    if (result == 0 && by_rows &&
         (rows_take(connection, &claim->claimed, 0, until) < 0 ||
          rows_take(connection, &live, 0, until) < 0))
         result = -1;

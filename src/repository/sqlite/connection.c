@@ -94,6 +94,15 @@ void query_number(struct query *query, int64_t number)
             sqlite3_bind_int64(query->statement, query->parameter, number) != SQLITE_OK;
 }
 
+void query_nulls(struct query *query, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        query->parameter++;
+        if (!query->failed)
+            query->failed = sqlite3_bind_null(query->statement, query->parameter) != SQLITE_OK;
+    }
+}
+
 int query_step(struct query *query)
 {
     if (query->failed)

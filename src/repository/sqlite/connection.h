@@ -54,6 +54,7 @@ struct query query_begin(struct connection *connection, enum statement statement
 void query_text(struct query *query, const char *text);
 void query_text_or_null(struct query *query, const char *text); /* "" binds NULL */
 void query_number(struct query *query, int64_t number);
+void query_nulls(struct query *query, size_t count);
 
 /* 1: a row; 0: no more rows; -1: failed. */
 int query_step(struct query *query);

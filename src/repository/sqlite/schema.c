@@ -12,7 +12,7 @@
 extern const char *const repository_sqlite_migrations[];
 extern const size_t repository_sqlite_migrations_count;
 
-const int repository_sqlite_schema_version = 6;
+const int repository_sqlite_schema_version = 7;
 
 static int64_t number_select(struct connection *connection, const char *sql)
 {

@@ -23,10 +23,15 @@
 #define POINTED_AT "EXISTS (SELECT 1 FROM users WHERE avatar_key = ?1)"
 #define SETTLED    "EXISTS (SELECT 1 FROM receipts WHERE key = ?1 AND finished_at > ?2)"
 
-/* A live user's object: never to be deleted, whatever a row says (D6). */
+/*
+ * A live user's object: never to be deleted, whatever a row says (D6). No two users have one
+ * key, so that one look-up answers for nearly all: it is that of the marked user it names.
+ */
 #define LIVE                                                                                   \
+    "CASE WHEN reason = 'user' AND EXISTS (SELECT 1 FROM users WHERE id = deletions.user_id "  \
+    "AND avatar_key = deletions.key AND avatar_should_be_deleted = 1) THEN 0 ELSE "            \
     "EXISTS (SELECT 1 FROM users WHERE avatar_key = deletions.key AND "                        \
-    "avatar_should_be_deleted = 0)"
+    "avatar_should_be_deleted = 0) END"
 
 /* What a claim finds, to be taken in the same transaction: there is one writer. */
 #define CLAIM "SELECT " DELETION_COLUMNS ", " LIVE " FROM deletions WHERE "
@@ -41,6 +46,9 @@
  */
 #define CLAIMABLE                                                                              \
     "not_before <= ?1 AND (leased_until <= ?2 OR leased_until > ?1 + " LEASE_MAX ")"
+
+/* Where a backoff may be ignored, a blocked row's rest may not. */
+#define DUE "(state = 'pending' OR due_at <= ?1) AND " CLAIMABLE
 
 /* ?2 guard, ?3 second look, ?4 retry, ?5 blocked: the longest that a row may wait (P4). */
 #define LONGEST_HARD                                                                           \
@@ -60,6 +68,10 @@
     "this.content, before.digest, this.digest, this.pruned_at "                                \
     "FROM receipt_seals AS this LEFT JOIN receipt_seals AS before "                            \
     "ON before.number = this.number - 1 "
+
+/* STATEMENT_ROWS_MAX times. */
+#define TIMES_8(text)  text ", " text ", " text ", " text ", " text ", " text ", " text ", " text
+#define TIMES_64(text) TIMES_8(TIMES_8(text))
 
 static const char *const texts[STATEMENT_COUNT] = {
     [STATEMENT_BEGIN] = "BEGIN IMMEDIATE",
@@ -140,8 +152,8 @@ static const char *const texts[STATEMENT_COUNT] = {
     /* One process: what was under way when it ended is under way no more. */
     [STATEMENT_IDEMPOTENCY_CLEAR_BUSY] = "DELETE FROM idempotency WHERE busy_until > 0",
 
-    [STATEMENT_CLAIM_DUE] = CLAIM "due_at <= ?1 + ?3 AND due_at >= ?5 AND (state = 'pending' "
-                                  "OR due_at <= ?1) AND " CLAIMABLE " ORDER BY due_at LIMIT ?4",
+    [STATEMENT_CLAIM_DUE] =
+        CLAIM "due_at <= ?1 + ?3 AND due_at >= ?5 AND " DUE " ORDER BY due_at, key LIMIT ?4",
     [STATEMENT_CLAIM_KEY] = CLAIM "key = ?3 AND " CLAIMABLE,
     [STATEMENT_CLAIM_SWEEP] = CLAIM "key > ?3 AND state = 'pending' AND created_at <= ?5 "
                                     "AND " CLAIMABLE " ORDER BY key LIMIT ?4",
@@ -150,6 +162,11 @@ static const char *const texts[STATEMENT_COUNT] = {
     /* A claim raises the token and takes the lease (R5, R6). */
     [STATEMENT_CLAIM_TAKE] =
         "UPDATE deletions SET claim = claim + 1, leased_until = ?2 WHERE key = ?1",
+    /* What CLAIM_DUE has found, up to its last row (?5, ?6): the same conditions, in its order.
+     */
+    [STATEMENT_CLAIM_TAKE_DUE] =
+        "UPDATE OR FAIL deletions SET claim = claim + 1, leased_until = ?3 WHERE due_at >= ?4 "
+        "AND due_at <= ?5 AND (due_at < ?5 OR key <= ?6) AND " DUE,
     [STATEMENT_CLASS_NEXT] =
         "SELECT store_id, error_class FROM deletions WHERE state = 'blocked' "
         "AND (store_id, error_class) > (?1, ?2) ORDER BY store_id, error_class LIMIT 1",
@@ -160,24 +177,28 @@ static const char *const texts[STATEMENT_COUNT] = {
     [STATEMENT_NEXT_DUE] =
         "SELECT due_at FROM deletions WHERE due_at > ?1 ORDER BY due_at LIMIT 1",
 
-    /* A user whose last deletion is about to be finished. */
-    [STATEMENT_USER_WITH_LAST] =
-        "SELECT deletion_requested_at, avatar_key IS NOT NULL FROM users "
-        "WHERE id = ?1 AND avatar_should_be_deleted = 1 "
-        "AND (avatar_key = ?2 OR avatar_key IS NULL) "
-        "AND NOT EXISTS (SELECT 1 FROM deletions WHERE user_id = ?1 AND key <> ?2)",
     /* The trigger still meets the row itself (R2), and leaves the receipt to who finishes it.
      */
     [STATEMENT_USER_REMOVE] = "DELETE FROM users WHERE id = ?1",
+    [STATEMENT_USERS_REMOVE] = "DELETE FROM users WHERE id IN (" TIMES_64("?") ")",
     /* The confirm clears the pointer first: the trigger then meets the row itself (R2). */
     [STATEMENT_POINTER_CLEAR] = "UPDATE users SET avatar_key = NULL, avatar_store_id = NULL, "
                                 "avatar_content_type = NULL, "
                                 "avatar_bytes = NULL, avatar_sha256 = NULL "
                                 "WHERE avatar_key = ?1 AND avatar_should_be_deleted = 1",
-    /* Final: absence of a once-used key ends the row, whoever has the claim now (R5). */
-    [STATEMENT_FINAL] = "SELECT store_id, user_id, reason, attempts, created_at FROM deletions "
-                        "WHERE key = ?1 AND (reason <> 'upload' OR look = 'second')",
+    /*
+     * Final: absence of a once-used key ends the row, whoever has the claim now (R5). With the
+     * user whose last deletion it is, if that one is marked.
+     */
+    [STATEMENT_FINAL] =
+        "SELECT store_id, user_id, reason, attempts, deletions.created_at, id IS NOT NULL, "
+        "avatar_key IS NOT NULL, deletion_requested_at FROM deletions LEFT JOIN users "
+        "ON id = user_id AND avatar_should_be_deleted = 1 AND length(user_id) = 36 "
+        "AND (avatar_key = key OR avatar_key IS NULL) AND NOT EXISTS (SELECT 1 FROM deletions "
+        "AS other WHERE other.user_id = deletions.user_id AND other.key <> deletions.key) "
+        "WHERE key = ?1 AND (reason <> 'upload' OR look = 'second')",
     [STATEMENT_FINISH] = "DELETE FROM deletions WHERE key = ?1",
+    [STATEMENT_FINISH_ROWS] = "DELETE FROM deletions WHERE key IN (" TIMES_64("?") ")",
     [STATEMENT_LOOK_AGAIN] =
         "UPDATE deletions SET look = 'second', state = 'pending', not_before = ?3 + ?4, "
         "due_at = ?3 + ?4, leased_until = ?3, tried_at = ?3, attempts = attempts + 1, "
@@ -192,7 +213,25 @@ static const char *const texts[STATEMENT_COUNT] = {
     [STATEMENT_RECEIPT_INSERT] =
         "INSERT INTO receipts (key, store_id, user_id, reason, kind, attempts, status, "
         "requested_at, finished_at) VALUES (?1, ?2, ?3, ?4, 'done', ?5, ?6, ?7, ?8)",
-    /* Of a user whose row is gone already, with the last of its deletions (C6, M3). */
+    /* A failure ends the transaction anyway: no copies are kept for taking back half of it. */
+    [STATEMENT_RECEIPTS_INSERT] =
+        "INSERT OR FAIL INTO receipts (key, store_id, user_id, reason, kind, attempts, status, "
+        "requested_at, finished_at) SELECT column1, column2, column3, column4, 'done', "
+        "column5, "
+        "column6, column7, column8 FROM (VALUES " TIMES_64(
+            "(?, ?, ?, ?, ?, ?, ?, ?)") ") "
+                                        "WHERE column1 IS NOT NULL",
+    [STATEMENT_USER_RECEIPTS_INSERT] =
+        "INSERT OR FAIL INTO user_receipts (user_id, requested_at, deleted_at) SELECT column1, "
+        "column2, column3 FROM (VALUES " TIMES_64(
+            "(?, ?, ?)") ") WHERE column1 IS NOT NULL "
+                         "ON CONFLICT (user_id) DO UPDATE SET corrected_at = "
+                         "excluded.deleted_at",
+    /* Of a user whose row went ahead of the last of its deletions (C6, M3). */
+    [STATEMENT_USER_RECEIPT_LAST] =
+        "INSERT INTO user_receipts (user_id, requested_at, deleted_at) VALUES (?1, ?2, ?3) "
+        "ON CONFLICT (user_id) DO UPDATE SET corrected_at = ?3",
+    /* Of whoever's row is gone already, if no other deletion is left. */
     [STATEMENT_USER_RECEIPT_INSERT] =
         "INSERT INTO user_receipts (user_id, requested_at, deleted_at) SELECT ?1, ?2, ?3 "
         "WHERE NOT EXISTS (SELECT 1 FROM users WHERE id = ?1) "
@@ -253,7 +292,6 @@ static const char *const texts[STATEMENT_COUNT] = {
     [STATEMENT_USER_RECEIPTS] = "SELECT id, user_id, requested_at, deleted_at "
                                 "FROM user_receipts WHERE id > ?1 AND id <= ?2 ORDER BY id "
                                 "LIMIT ?3",
-    /* The last one stays: its number would be given again. */
     /* Only by who knows the last one. */
     [STATEMENT_EPOCH_RAISE] =
         "INSERT INTO epochs (number, nonce, raised_at) SELECT ?1 + 1, ?2, ?3 "
@@ -265,9 +303,11 @@ static const char *const texts[STATEMENT_COUNT] = {
     [STATEMENT_RESTORE_BEGIN] = "INSERT OR IGNORE INTO about VALUES ('restoring', 'yes')",
     [STATEMENT_RESTORE_END] = "DELETE FROM about WHERE name = 'restoring'",
     [STATEMENT_RESTORE_IS] = "SELECT 1 FROM about WHERE name = 'restoring'",
+    /* The last one stays: its number would be given again. */
     [STATEMENT_RECEIPTS_PRUNE] = "DELETE FROM receipts WHERE id > ?1 AND id <= ?2 "
                                  "AND id < (SELECT max(id) FROM receipts)",
-    [STATEMENT_USER_RECEIPTS_PRUNE] = "DELETE FROM user_receipts WHERE id > ?1 AND id <= ?2",
+    [STATEMENT_USER_RECEIPTS_PRUNE] = "DELETE FROM user_receipts WHERE id > ?1 AND id <= ?2 "
+                                      "AND id < (SELECT max(id) FROM user_receipts)",
     /* Later than every other, whatever the clock did in between. */
     [STATEMENT_STORE_INSERT] =
         "INSERT INTO stores (id, adopted_at) "
