@@ -4,22 +4,16 @@
 #include "base/log.h"
 #include "http/client.h"
 #include "job/seen.h"
+#include "job/summons.h"
 #include "job/work.h"
 
-#include <errno.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/signalfd.h>
-#include <sys/timerfd.h>
-#include <unistd.h>
 
 /* The wall clock is read again at least this often, whatever the timers say. */
 #define LOOK_UP_MS 30000
-
-/* Far enough: the timer is only there to tell that the clock was set. */
-#define TIMER_SECONDS INT64_C(4000000000)
 
 struct drive {
     struct roster *roster; /* held */
@@ -28,8 +22,7 @@ struct drive {
     struct seen *seen; /* NULL: nobody looks */
     const struct notify *notify;
     int64_t sign_at; /* boot time of the next sign of life */
-    int signals;     /* signalfd */
-    int timer;       /* timerfd on the wall clock; -1: this system cannot tell */
+    struct summons summons;
     struct work *works[2 * JOB_FILE_JOBS_MAX]; /* with those of an old roster that still run */
     size_t count;
     bool stopping;
@@ -38,40 +31,6 @@ struct drive {
     int exit_code;
     char reason[ERROR_TEXT_SIZE];
 };
-
-static int signals_open(struct error *error)
-{
-    static const int taken[] = {SIGTERM, SIGINT, SIGHUP, SIGUSR1, SIGCHLD};
-    sigset_t set;
-    sigemptyset(&set);
-    for (size_t i = 0; i < sizeof taken / sizeof *taken; i++)
-        sigaddset(&set, taken[i]);
-    if (sigprocmask(SIG_BLOCK, &set, NULL) < 0)
-        return error_set_errno(error, ERROR_INTERNAL, errno, "cannot block signals");
-    /* A reader of our log that goes away must not end the job. */
-    signal(SIGPIPE, SIG_IGN);
-    int signals = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
-    return signals >= 0
-               ? signals
-               : error_set_errno(error, ERROR_INTERNAL, errno, "cannot wait for signals");
-}
-
-static void timer_arm(int timer)
-{
-    struct itimerspec until = {.it_value = {.tv_sec = (time_t)TIMER_SECONDS}};
-    timerfd_settime(timer, TFD_TIMER_ABSTIME | TFD_TIMER_CANCEL_ON_SET, &until, NULL);
-}
-
-/* True if the wall clock was set since the last time; also after the machine slept. */
-static bool clock_was_set(const struct drive *drive)
-{
-    uint64_t expired;
-    if (drive->timer < 0 || read(drive->timer, &expired, sizeof expired) >= 0 ||
-        errno != ECANCELED)
-        return false;
-    timer_arm(drive->timer);
-    return true;
-}
 
 static int work_add(struct drive *drive, const struct roster_job *job)
 {
@@ -92,40 +51,56 @@ static void work_remove(struct drive *drive, size_t place)
     drive->works[place] = drive->works[--drive->count];
 }
 
-static int drive_open(struct drive *drive, struct roster *roster, bool terminal,
-                      const struct notify *notify, struct error *error)
+/* On failure the caller closes it; `drive` is zeroed. */
+static int drive_begin(struct drive *drive, struct roster *roster, bool terminal,
+                       struct error *error)
 {
     const char *listen = roster->program.listen;
-    *drive = (struct drive){
-        .roster = roster_hold(roster), .notify = notify, .signals = -1, .timer = -1};
     drive->confined =
         strcmp(roster->program.sandbox, "off") != 0 && !roster_starts_programs(roster);
     progress_init(&drive->progress, terminal);
-    drive->signals = signals_open(error);
-    if (drive->signals < 0 || http_client_open(&drive->client, error) < 0 ||
+    if (http_client_open(&drive->client, error) < 0 ||
         (listen && seen_open(listen, &drive->seen, error) < 0))
         return -1;
-    drive->timer = timerfd_create(CLOCK_REALTIME, TFD_CLOEXEC | TFD_NONBLOCK);
-    if (drive->timer >= 0)
-        timer_arm(drive->timer);
     for (size_t i = 0; i < roster->count; i++) {
         if (work_add(drive, &roster->jobs[i]) < 0)
             return error_set(error, ERROR_NO_MEMORY, "no memory for the jobs");
     }
+    notify_tell(drive->notify, "READY=1");
     return 0;
 }
 
-static void drive_close(struct drive *drive)
+struct drive *drive_open(struct roster *roster, bool terminal, const struct notify *notify,
+                         struct error *error)
 {
+    struct drive *drive = calloc(1, sizeof *drive);
+    if (!drive) {
+        error_set(error, ERROR_NO_MEMORY, "no memory for the jobs");
+        return NULL;
+    }
+    if (summons_open(&drive->summons, error) < 0) {
+        free(drive);
+        return NULL;
+    }
+    drive->roster = roster_hold(roster);
+    drive->notify = notify;
+    if (drive_begin(drive, roster, terminal, error) < 0) {
+        drive_close(drive);
+        return NULL;
+    }
+    return drive;
+}
+
+void drive_close(struct drive *drive)
+{
+    progress_clear(&drive->progress);
     while (drive->count)
         work_remove(drive, drive->count - 1);
     seen_close(drive->seen);
     http_client_close(drive->client);
     roster_release(drive->roster);
-    if (drive->timer >= 0)
-        close(drive->timer);
-    if (drive->signals >= 0)
-        close(drive->signals);
+    summons_close(&drive->summons);
+    free(drive);
 }
 
 static void all_tell(struct drive *drive, enum run_event_kind kind)
@@ -204,16 +179,16 @@ static void roster_reload(struct drive *drive)
         roster_change(drive, roster);
 }
 
-static void signals_take(struct drive *drive)
+static void summons_take(struct drive *drive)
 {
-    struct signalfd_siginfo taken;
-    while (read(drive->signals, &taken, sizeof taken) == (ssize_t)sizeof taken) {
-        switch (taken.ssi_signo) {
+    int taken;
+    while ((taken = summons_next(&drive->summons)) != 0) {
+        switch (taken) {
         case SIGTERM:
         case SIGINT:
             progress_clear(&drive->progress);
             log_info("told to stop",
-                     log_text("signal", taken.ssi_signo == SIGINT ? "SIGINT" : "SIGTERM"));
+                     log_text("signal", taken == SIGINT ? "SIGINT" : "SIGTERM"));
             stop(drive);
             break;
         case SIGHUP:
@@ -266,7 +241,7 @@ static void sign_give(struct drive *drive)
     drive->sign_at = now + notify_interval(drive->notify);
 }
 
-static int64_t wait_ms(const struct drive *drive)
+int64_t drive_wait_ms(const struct drive *drive)
 {
     int64_t due = notify_interval(drive->notify) ? drive->sign_at : INT64_MAX;
     int64_t now = clock_boot_ms();
@@ -274,7 +249,7 @@ static int64_t wait_ms(const struct drive *drive)
         int64_t own = work_due_ms(drive->works[i]);
         due = own < due ? own : due;
     }
-    int64_t most = drive->timer >= 0 ? LOOK_UP_MS : 1000;
+    int64_t most = summons_count(&drive->summons) > 1 ? LOOK_UP_MS : 1000;
     return due <= now ? 0 : due - now < most ? due - now : most;
 }
 
@@ -314,39 +289,39 @@ static bool is_over(const struct drive *drive)
     return true;
 }
 
-static int drive_loop(struct drive *drive)
+bool drive_turn(struct drive *drive)
 {
-    notify_tell(drive->notify, "READY=1");
-    for (;;) {
-        bool clock_set = clock_was_set(drive);
-        signals_take(drive);
-        works_step(drive, clock_set);
-        if (drive->seen)
-            jobs_publish(drive);
-        if (is_over(drive))
-            break;
-        sign_give(drive);
-        progress_refresh(&drive->progress);
-        int watched[] = {drive->signals, drive->timer};
-        http_client_poll(drive->client, wait_ms(drive), watched, drive->timer >= 0 ? 2 : 1);
-    }
+    bool clock_set = summons_clock_was_set(&drive->summons);
+    summons_take(drive);
+    works_step(drive, clock_set);
+    if (drive->seen)
+        jobs_publish(drive);
+    if (is_over(drive))
+        return false;
+    sign_give(drive);
+    progress_refresh(&drive->progress);
+    return true;
+}
+
+int drive_end(struct drive *drive)
+{
+    int exit_code = drive->exit_code;
     progress_clear(&drive->progress);
-    if (drive->exit_code)
-        log_error("job failed", log_number("exit", drive->exit_code),
+    if (exit_code)
+        log_error("job failed", log_number("exit", exit_code),
                   log_text("reason", drive->reason));
-    return drive->exit_code;
+    drive_close(drive);
+    return exit_code;
 }
 
 int drive_run(struct roster *roster, bool terminal, const struct notify *notify,
               struct error *error)
 {
-    struct drive *drive = malloc(sizeof *drive);
+    struct drive *drive = drive_open(roster, terminal, notify, error);
     if (!drive)
-        return error_set(error, ERROR_NO_MEMORY, "no memory for the jobs");
-    int result =
-        drive_open(drive, roster, terminal, notify, error) < 0 ? -1 : drive_loop(drive);
-    progress_clear(&drive->progress);
-    drive_close(drive);
-    free(drive);
-    return result;
+        return -1;
+    while (drive_turn(drive))
+        http_client_poll(drive->client, drive_wait_ms(drive), drive->summons.files,
+                         summons_count(&drive->summons));
+    return drive_end(drive);
 }

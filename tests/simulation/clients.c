@@ -38,6 +38,7 @@ struct client {
 
 static struct ledger_user *users[USERS_MAX];
 static struct client *clients;
+static int64_t user_count, busy_until;
 
 static const char *const names[WISH_COUNT] = {
     [WISH_ADD] = "add",       [WISH_ADD_WITH_AVATAR] = "add with avatar",
@@ -212,7 +213,9 @@ static enum wish wish_draw(void)
 
 void clients_begin(int64_t until_ms)
 {
-    int64_t user_count = chance_between(2, USERS_MAX), wishes = chance_between(4, 30);
+    int64_t wishes = chance_between(4, 30);
+    user_count = chance_between(2, USERS_MAX);
+    busy_until = until_ms;
     clients = NULL;
     for (int64_t i = 0; i < user_count; i++) {
         char id[UUID_TEXT_SIZE];
@@ -226,6 +229,15 @@ void clients_begin(int64_t until_ms)
         at = chance_of(400) ? at + chance_between(0, 200) : chance_between(0, until_ms);
         client_plan(wish_draw(), users[chance_between(0, user_count - 1)], at);
     }
+}
+
+void clients_gather(void)
+{
+    if (virtual_now() > busy_until)
+        return;
+    for (int64_t more = chance_between(1, 4); more-- > 0;)
+        client_plan(wish_draw(), users[chance_between(0, user_count - 1)],
+                    chance_between(0, 400));
 }
 
 void clients_end(void)

@@ -12,6 +12,9 @@
 void clients_begin(int64_t until_ms);
 void clients_end(void);
 
+/* Some more come at about this time, unless nobody comes any more. */
+void clients_gather(void);
+
 /* The replica ended: its clients are told nothing. */
 struct replica;
 void clients_abandon(const struct replica *replica);

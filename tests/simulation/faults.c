@@ -30,6 +30,7 @@ const char *fault_name(enum fault fault)
         [FAULT_PAUSES] = "pauses",
         [FAULT_DATABASE_CLOCK] = "database clock",
         [FAULT_JOB_CLOCK] = "job clock",
+        [FAULT_JOB_SIGNALS] = "job signals",
         [FAULT_WAKES] = "wakes",
         [FAULT_NETWORK] = "network",
         [FAULT_SQL] = "sql",

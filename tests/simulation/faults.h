@@ -25,9 +25,10 @@ enum fault {
     FAULT_PAUSES,          /* replicas stand still for longer than leases */
     FAULT_DATABASE_CLOCK,  /* the database's clock is set forward and back */
     FAULT_JOB_CLOCK,       /* so is the wall clock of the job */
-    FAULT_WAKES,           /* wakes between replicas are lost, doubled and late */
-    FAULT_NETWORK,         /* between the job and the replicas */
-    FAULT_SQL,             /* somebody types SQL */
+    FAULT_JOB_SIGNALS, /* the job is told to run now, to read again, to stop, or is killed */
+    FAULT_WAKES,       /* wakes between replicas are lost, doubled and late */
+    FAULT_NETWORK,     /* between the job and the replicas */
+    FAULT_SQL,         /* somebody types SQL */
     FAULT_COUNT
 };
 

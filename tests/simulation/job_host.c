@@ -3,7 +3,9 @@
 #include "config/options.h"
 #include "faults.h"
 #include "files/driver.h"
-#include "job/work.h"
+#include "http/client.h"
+#include "job/drive.h"
+#include "job/summons.h"
 #include "replica.h"
 #include "runtime/runtime_state.h"
 #include "virtual.h"
@@ -23,14 +25,18 @@ struct visit {
     char query[CALL_URL_MAX];
     int64_t total_ms;
     bool sweeps;
+    bool walks; /* its sweep is under way */
     struct visit *next;
 };
 
+/* Signals that have not been taken. */
+#define SIGNALS_MAX 16
+
 static struct roster *roster;
-static struct work work;
-static struct progress progress;
+static struct drive *drive; /* NULL: it has ended, and is going to be started again */
 static struct visit *visits;
-static bool running;
+static int signals[SIGNALS_MAX];
+static size_t signal_count;
 static int64_t step_at;
 static int64_t wall_seen;
 
@@ -38,35 +44,31 @@ static void job_step_plan(int64_t at);
 
 static void job_start(void *owner)
 {
+    static const struct notify nobody = {.socket = -1};
+    struct error error = {0};
     (void)owner;
     trace_say("job starts");
-    running = true;
+    signal_count = 0;
     wall_seen = virtual_wall_offset;
-    work_init(&work, roster, &roster->jobs[0], NULL, &progress);
+    drive = drive_open(roster, false, &nobody, &error);
+    if (!drive)
+        abort();
     job_step_plan(virtual_now());
 }
 
 static void job_step(void *owner)
 {
     (void)owner;
-    if (!running || step_at != virtual_now())
+    if (!drive || step_at != virtual_now())
         return;
     step_at = -1;
-    bool clock_set = wall_seen != virtual_wall_offset;
-    wall_seen = virtual_wall_offset;
-    work_step(&work, clock_set);
-    if (work.done) {
-        trace_say("job ends with %d: %s", work.exit_code, work.run.reason);
-        running = false;
-        work_deinit(&work);
-        agenda_add(RESTART_MS, job_start, NULL);
+    if (drive_turn(drive)) {
+        job_step_plan(virtual_now() + drive_wait_ms(drive));
         return;
     }
-    int64_t due = work_due_ms(&work);
-    /* The wall clock may have been set: drive.c looks again as often. */
-    if (due > virtual_now() + SECONDS(30))
-        due = virtual_now() + SECONDS(30);
-    job_step_plan(due);
+    trace_say("job ends with %d", drive_end(drive));
+    drive = NULL;
+    agenda_add(RESTART_MS, job_start, NULL);
 }
 
 static void job_step_plan(int64_t at)
@@ -77,17 +79,41 @@ static void job_step_plan(int64_t at)
     agenda_add(step_at - virtual_now(), job_step, NULL);
 }
 
+void job_host_signal(int signal)
+{
+    if (!drive || signal_count == SIGNALS_MAX)
+        return;
+    trace_say("job: signal %d", signal);
+    signals[signal_count++] = signal;
+    job_step_plan(virtual_now());
+}
+
+void job_host_crash(void)
+{
+    if (!drive)
+        return;
+    trace_say("job is killed");
+    drive_close(drive);
+    drive = NULL;
+    agenda_add(RESTART_MS, job_start, NULL);
+}
+
 static void roster_read(void)
 {
+    static char limit[32];
     static char *arguments[] = {"run",
                                 "--health=http://users.example/api/health",
                                 "--fallback=http://users.example/api/users/fallback",
                                 "--schedule=@every 2m",
                                 "--token-variable=SIMULATION_TOKEN",
-                                "--name=users"};
+                                "--name=users",
+                                limit};
     static struct job_options options;
     struct error error = {0};
     bool help = false;
+    /* A sweep of few rows a call goes on by its cursor, mostly at another replica. */
+    snprintf(limit, sizeof limit, "--sweep-limit=%lld",
+             (long long)(chance_of(500) ? chance_between(1, 4) : 1000));
     setenv("SIMULATION_TOKEN", "0123456789abcdef0123456789abcdef", 1);
     if (job_options_read(sizeof arguments / sizeof *arguments, arguments, &options, &help,
                          &error) < 0 ||
@@ -101,17 +127,15 @@ void job_host_begin(void)
 {
     roster_read();
     visits = NULL;
-    running = false;
     step_at = -1;
-    progress_init(&progress, false);
     agenda_add(chance_between(0, SECONDS(20)), job_start, NULL);
 }
 
 void job_host_end(void)
 {
-    if (running)
-        work_deinit(&work);
-    running = false;
+    if (drive)
+        drive_close(drive);
+    drive = NULL;
     roster_release(roster);
     roster = NULL;
 }
@@ -152,6 +176,7 @@ static void sweep_ended(struct sweep_run *run)
 {
     struct visit *visit = run->owner;
     const struct sweep *sweep = &run->sweep;
+    visit->walks = false;
     char body[2048], cursor[SWEEP_CURSOR_SIZE];
     sweep_cursor_format(sweep, cursor);
     trace_say(
@@ -207,6 +232,8 @@ static void sweep_begin(struct visit *visit)
     visit->run.ended = sweep_ended;
     if (!runtime_run_sweep(visit->replica->runtime, &visit->run))
         visit_end(visit, HTTP_ANSWERED, 503, NULL);
+    else
+        visit->walks = true;
 }
 
 static void visit_arrive(struct replica *replica, void *what)
@@ -224,16 +251,86 @@ static void visit_arrive(struct replica *replica, void *what)
 void job_host_abandon(const struct replica *replica)
 {
     for (struct visit *visit = visits; visit; visit = visit->next) {
-        if (visit->replica == replica)
-            visit_end(visit, HTTP_CUT, 0, NULL);
+        if (visit->replica != replica)
+            continue;
+        visit->walks = false;
+        visit_end(visit, HTTP_CUT, 0, NULL);
     }
 }
 
-/* What the job calls in the place of http/client.c: see meson.build. */
+bool job_host_is_walking(void)
+{
+    for (const struct visit *visit = visits; visit; visit = visit->next) {
+        if (visit->walks && visit->replica->alive)
+            return true;
+    }
+    return false;
+}
 
+/* What the job calls in the place of job/summons.c: see meson.build. */
+
+int __wrap_summons_open(struct summons *ret_summons, struct error *error);
+void __wrap_summons_close(struct summons *summons);
+int __wrap_summons_next(struct summons *summons);
+bool __wrap_summons_clock_was_set(struct summons *summons);
+size_t __wrap_summons_count(const struct summons *summons);
+
+int __wrap_summons_open(struct summons *ret_summons, struct error *error)
+{
+    (void)ret_summons;
+    (void)error;
+    return 0;
+}
+
+void __wrap_summons_close(struct summons *summons)
+{
+    (void)summons;
+}
+
+int __wrap_summons_next(struct summons *summons)
+{
+    (void)summons;
+    if (!signal_count)
+        return 0;
+    int first = signals[0];
+    memmove(signals, signals + 1, --signal_count * sizeof *signals);
+    return first;
+}
+
+bool __wrap_summons_clock_was_set(struct summons *summons)
+{
+    (void)summons;
+    bool was_set = wall_seen != virtual_wall_offset;
+    wall_seen = virtual_wall_offset;
+    return was_set;
+}
+
+/* As on a system that tells of a clock that is set. */
+size_t __wrap_summons_count(const struct summons *summons)
+{
+    (void)summons;
+    return SUMMONS_FILES_MAX;
+}
+
+/* What it calls in the place of http/client.c. */
+
+int __wrap_http_client_open(struct http_client **ret_client, struct error *error);
+void __wrap_http_client_close(struct http_client *client);
 void __wrap_http_client_start(struct http_client *client, const struct http_request *request,
                               struct http_response *response);
 void __wrap_http_client_abort(struct http_client *client, const struct http_response *response);
+
+int __wrap_http_client_open(struct http_client **ret_client, struct error *error)
+{
+    (void)error;
+    *ret_client = NULL;
+    return 0;
+}
+
+void __wrap_http_client_close(struct http_client *client)
+{
+    (void)client;
+}
 
 void __wrap_http_client_start(struct http_client *client, const struct http_request *request,
                               struct http_response *response)

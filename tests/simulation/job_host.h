@@ -1,10 +1,11 @@
 /*
- * job_host: the Fallback Job, its real code from schedule to judgement, on a virtual wall clock
- * and a virtual network; with a supervisor that starts it again when it ends.
+ * job_host: the Fallback Job, its real code from its loop to its judgement, on a virtual wall
+ * clock and a virtual network; with a supervisor that starts it again when it ends.
  */
 #ifndef SIMULATION_JOB_HOST_H
 #define SIMULATION_JOB_HOST_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 /* Between two slots of its schedule. */
@@ -12,6 +13,13 @@
 
 void job_host_begin(void);
 void job_host_end(void);
+
+/* Somebody sends it a signal; it ends at once, with all that it had under way. */
+void job_host_signal(int signal);
+void job_host_crash(void);
+
+/* A sweep that it asked for is under way. */
+bool job_host_is_walking(void);
 
 /* A replica ended: what it was asked is cut. */
 struct replica;

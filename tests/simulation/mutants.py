@@ -40,10 +40,10 @@ NO_R21_NO_CAS = (SQL, '"AND claim = 0 AND not_before - ?3 / 15 > ?2"', '"AND ?2 
 # name, rule, what is taken out, how
 MUTANTS = [
     ("claims-before-time", "R4", "a claim takes rows before their `not_before`",
-     [(SQL, '"not_before <= ?1 AND (leased_until <= ?3',
-       '"(leased_until <= ?3')]),
+     [(SQL, '"not_before <= ?1 AND (leased_until <= ?2',
+       '"(leased_until <= ?2')]),
     ("claims-under-lease", "R5", "a claim takes rows under a lease",
-     [(SQL, '(leased_until <= ?3 OR', '(?3 = ?3 OR')]),
+     [(SQL, '(leased_until <= ?2 OR', '(?2 = ?2 OR')]),
     ("calls-outlive-leases", "R5", "a call may take longer than half its lease",
      [(PAGE, ".deadline_ms = deadline < half ? deadline : half,",
        ".deadline_ms = deadline + 0 * half,")]),
@@ -90,7 +90,7 @@ MUTANTS = [
        "return answer->status >= 0;")]),
     ("one-look", "R15", "an upload's key is looked at once, and not a while later again",
      [(CONFIRMS, "else if (deletion_is_final(item->row))", "else if (item->row)"),
-      (SQL, "WHERE key = ?1 AND (reason <> 'upload' OR look = 'second') ", "WHERE key = ?1 ")]),
+      (SQL, "WHERE key = ?1 AND (reason <> 'upload' OR look = 'second')", "WHERE key = ?1")]),
     ("put-twice", "R14", "a PUT that failed is sent again under its key",
      [(UPLOADING, "    flow->wakes = true;\n    flow->why = \"the image could not be stored now; "
                   "try again\";\n    /* Silence",

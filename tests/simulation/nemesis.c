@@ -9,6 +9,7 @@
 #include "replica.h"
 #include "virtual.h"
 
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -36,11 +37,9 @@ static void replica_end(struct replica *replica)
                start_again, replica);
 }
 
-static void replica_stand_still(struct replica *replica)
+static void replica_stand_still(struct replica *replica, int64_t length)
 {
     int64_t most = faults_end() + SECONDS(60) - virtual_now();
-    int64_t length =
-        chance_of(600) ? chance_between(1, SECONDS(30)) : chance_between(1, MINUTES(5));
     replica_pause(replica, length < most ? length : most);
 }
 
@@ -50,14 +49,42 @@ static bool may_crash(void)
     return fault_is_on(FAULT_CRASHES) && !provider_is_swapped();
 }
 
+static int64_t stillness_draw(void)
+{
+    return chance_of(600) ? chance_between(1, SECONDS(30)) : chance_between(1, MINUTES(5));
+}
+
+static void database_clock_fall(void);
+
 void nemesis_moment(struct replica *replica)
 {
     if (!replica->alive)
         return;
+    if (fault_is_on(FAULT_DATABASE_CLOCK) && job_host_is_walking() && chance_of(150))
+        database_clock_fall();
     if (may_crash() && chance_of(20))
         replica_end(replica);
     else if (fault_is_on(FAULT_PAUSES) && chance_of(40))
-        replica_stand_still(replica);
+        replica_stand_still(replica, stillness_draw());
+}
+
+void nemesis_upload_moment(struct replica *replica)
+{
+    if (replica->alive && fault_is_on(FAULT_PAUSES) && chance_of(150))
+        replica_stand_still(replica, GUARD_MS + chance_between(-SECONDS(20), SECONDS(40)));
+    else
+        nemesis_moment(replica);
+}
+
+static int64_t far_back_draw(void)
+{
+    return -chance_between(MINUTES(90), MINUTES(60 * 30));
+}
+
+static void database_clock_set(int64_t step)
+{
+    virtual_database_offset += step;
+    trace_say("the database's clock steps by %.3f s", (double)step / 1000);
 }
 
 static void database_clock_step(void)
@@ -68,10 +95,19 @@ static void database_clock_step(void)
         forward_left -= step;
     } else if (!went_back && chance_of(400)) {
         went_back = true;
-        step = -chance_between(MINUTES(90), MINUTES(60 * 30));
+        step = far_back_draw();
     }
-    virtual_database_offset += step;
-    trace_say("the database's clock steps by %.3f s", (double)step / 1000);
+    database_clock_set(step);
+}
+
+/* What a walk has seen lies in a time to come then, and people ask for more meanwhile. */
+static void database_clock_fall(void)
+{
+    if (went_back)
+        return;
+    went_back = true;
+    database_clock_set(far_back_draw());
+    clients_gather();
 }
 
 static void job_clock_step(void)
@@ -79,6 +115,15 @@ static void job_clock_step(void)
     int64_t step = chance_between(-MINUTES(20), MINUTES(20));
     virtual_wall_offset += step;
     trace_say("the wall clock steps by %.3f s", (double)step / 1000);
+}
+
+static void job_summon(void)
+{
+    static const int signals[] = {SIGUSR1, SIGUSR1, SIGHUP, SIGTERM};
+    if (chance_of(300))
+        job_host_crash();
+    else
+        job_host_signal(signals[chance_between(0, 3)]);
 }
 
 static void sql_type(void)
@@ -110,11 +155,13 @@ static void nemesis_act(void *owner)
     if (replica && may_crash() && chance_of(100))
         replica_end(replica);
     else if (replica && fault_is_on(FAULT_PAUSES) && chance_of(40))
-        replica_stand_still(replica);
+        replica_stand_still(replica, stillness_draw());
     if (fault_is_on(FAULT_DATABASE_CLOCK) && chance_of(80))
         database_clock_step();
     if (fault_is_on(FAULT_JOB_CLOCK) && chance_of(50))
         job_clock_step();
+    if (fault_is_on(FAULT_JOB_SIGNALS) && chance_of(50))
+        job_summon();
     if (fault_is_on(FAULT_SQL) && chance_of(100))
         sql_type();
     if (virtual_now() < faults_end())

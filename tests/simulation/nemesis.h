@@ -13,6 +13,9 @@ void nemesis_begin(void);
  */
 void nemesis_moment(struct replica *replica);
 
+/* An upload of the replica's just landed: it may stand still until its guard comes due. */
+void nemesis_upload_moment(struct replica *replica);
+
 /* Who was ended is back, and who stood still goes on, so long after the last fault. */
 #define NEMESIS_REST_MS SECONDS(61)
 

@@ -127,7 +127,8 @@ static void identity_read(struct call *call)
         files_answer_set(&call->answer, 404, "NoSuchKey", "");
 }
 
-/* One key in three of a partial answer fails, or is not mentioned. */
+/* One key in three of a partial answer fails, or is not mentioned, whether it is gone or not.
+ */
 static void key_delete(struct call *call, size_t at)
 {
     bool partial = fault_is_on(FAULT_ANSWERS_PARTIAL) && chance_of(350);
@@ -136,8 +137,10 @@ static void key_delete(struct call *call, size_t at)
                          chance_of(500) ? "InternalError" : "AccessDenied", "simulated");
         return;
     }
-    judge_deletes(call->keys[at]);
-    call->keys[at]->present = false;
+    if (!partial || chance_of(500)) {
+        judge_deletes(call->keys[at]);
+        call->keys[at]->present = false;
+    }
     if (partial)
         files_answer_set(&call->answers[at], 0, FILES_CODE_UNANSWERED, "simulated");
     else
@@ -193,7 +196,11 @@ static void call_effect(void *owner)
         break;
     }
     judge_look();
-    if (call->life == call->replica->life)
+    if (call->life != call->replica->life)
+        return;
+    if (call->verb == FILES_PUT)
+        nemesis_upload_moment(call->replica);
+    else
         nemesis_moment(call->replica);
 }
 
