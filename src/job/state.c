@@ -1,5 +1,6 @@
 #include "job/state.h"
 
+#include "base/buffer.h"
 #include "base/clock.h"
 #include "http/json_text.h"
 #include "job/civil.h"
@@ -8,6 +9,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <jansson.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -18,27 +20,90 @@ static int damaged(const char *path, struct error *error)
     return error_set(error, ERROR_CONFIG, "state file %s: damaged: remove it", path);
 }
 
-/* The whole file; an empty object if there is none. NULL with the error filled in. */
-static json_t *file_load(const char *path, struct error *error)
+/* Whether there is a state, and whether what is there is of any use. */
+enum found { FOUND_STATE, FOUND_DAMAGED, FOUND_NOTHING, FOUND_UNREADABLE };
+
+/* Up to its end, or one byte too many. */
+static int bytes_read(int file, struct buffer *bytes)
+{
+    char part[4096];
+    while (bytes->length <= STATE_BYTES_MAX) {
+        ssize_t length = read(file, part, sizeof part);
+        if (length < 0 && errno == EINTR)
+            continue;
+        if (length <= 0)
+            return (int)length;
+        if (buffer_append(bytes, part, (size_t)length) < 0) {
+            errno = ENOMEM;
+            return -1;
+        }
+    }
+    return 0;
+}
+
+static enum found bytes_parse(const struct buffer *bytes, json_t **ret_root)
+{
+    json_error_t fault;
+    if (bytes->length == 0 || bytes->length > STATE_BYTES_MAX)
+        return FOUND_DAMAGED;
+    json_t *root = json_text_read(bytes->bytes, bytes->length, JSON_REJECT_DUPLICATES, &fault);
+    if (json_is_object(json_object_get(root, "jobs"))) {
+        *ret_root = root;
+        return FOUND_STATE;
+    }
+    bool refused = root || *fault.text;
+    json_decref(root);
+    errno = ENOMEM;
+    return refused ? FOUND_DAMAGED : FOUND_UNREADABLE;
+}
+
+/* Unreadable: errno says why. */
+static enum found file_find(const char *path, json_t **ret_root)
 {
     struct stat status;
+    struct buffer bytes;
+    enum found found = FOUND_UNREADABLE;
     int file = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
-    if (file < 0 && errno == ENOENT)
-        return json_pack("{s:{}}", "jobs");
-    if (file < 0 || fstat(file, &status) < 0) {
-        error_set_errno(error, ERROR_CONFIG, errno, "state file %s", path);
-        if (file >= 0)
-            close(file);
-        return NULL;
+    if (file < 0)
+        return errno == ENOENT ? FOUND_NOTHING : FOUND_UNREADABLE;
+    buffer_init(&bytes, STATE_BYTES_MAX + 4096);
+    if (fstat(file, &status) == 0) {
+        if (!S_ISREG(status.st_mode))
+            found = FOUND_DAMAGED;
+        else if (bytes_read(file, &bytes) == 0)
+            found = bytes_parse(&bytes, ret_root);
     }
-    json_t *root = S_ISREG(status.st_mode) && status.st_size <= STATE_BYTES_MAX
-                       ? json_loadfd(file, JSON_REJECT_DUPLICATES, NULL)
-                       : NULL;
+    int code = errno;
+    buffer_deinit(&bytes);
     close(file);
-    if (!json_is_object(json_object_get(root, "jobs"))) {
-        json_decref(root);
-        damaged(path, error);
-        return NULL;
+    errno = code;
+    return found;
+}
+
+/*
+ * The whole file; an empty object if there is none, or, with `anew`, if it is damaged. NULL
+ * with the error filled in: what could not be read now may be good all the same.
+ */
+static json_t *file_load(const char *path, bool anew, struct error *error)
+{
+    json_t *root = NULL;
+    switch (file_find(path, &root)) {
+    case FOUND_STATE:
+        break;
+    case FOUND_UNREADABLE:
+        error_set_errno(error, error_class_of(errno), errno, "state file %s", path);
+        break;
+    case FOUND_DAMAGED:
+        if (!anew) {
+            damaged(path, error);
+            break;
+        }
+        /* fall through */
+    case FOUND_NOTHING:
+        root = json_pack("{s:{}}", "jobs");
+        if (!root)
+            error_set(error, ERROR_NO_MEMORY, "state file %s: no memory", path);
+        break;
     }
     return root;
 }
@@ -46,7 +111,7 @@ static json_t *file_load(const char *path, struct error *error)
 int state_read(const char *path, const char *job, int64_t *ret_slot, struct error *error)
 {
     *ret_slot = SLOTS_NONE;
-    json_t *root = file_load(path, error);
+    json_t *root = file_load(path, false, error);
     if (!root)
         return -1;
     const json_t *record = json_object_get(json_object_get(root, "jobs"), job);
@@ -125,9 +190,9 @@ static int file_replace(const char *path, const char *text, struct error *error)
 
 int state_write(const char *path, const struct state_record *record, struct error *error)
 {
-    json_t *root = file_load(path, NULL);
-    if (!root) /* what is damaged is of no more use */
-        root = json_pack("{s:{}}", "jobs");
+    json_t *root = file_load(path, true, error);
+    if (!root)
+        return -1;
     json_t *jobs = json_object_get(root, "jobs");
     json_t *old_success = json_object_get(json_object_get(jobs, record->job), "succeeded");
     json_t *encoded = record_encode(record, old_success);
@@ -162,7 +227,7 @@ static bool record_print(const char *name, const json_t *record, FILE *out)
 
 int state_print(const char *path, const char *job, FILE *out, struct error *error)
 {
-    json_t *root = file_load(path, error);
+    json_t *root = file_load(path, false, error);
     if (!root)
         return -1;
     json_t *jobs = json_object_get(root, "jobs");

@@ -30,6 +30,7 @@ struct state_record {
  */
 int state_read(const char *path, const char *job, int64_t *ret_slot, struct error *error);
 
+/* A damaged file is replaced; one that cannot be read now is left alone, which is an error. */
 int state_write(const char *path, const struct state_record *record, struct error *error);
 
 /*
