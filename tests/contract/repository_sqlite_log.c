@@ -7,8 +7,8 @@
 #define ROWS  2048
 #define BATCH 64
 
-/* A log of 32,000 pages, and what one more transaction may add. */
-#define LOG_BYTES_MAX 160000000
+/* A log of 4,000 pages, and what one more transaction may add. */
+#define LOG_BYTES_MAX 32000000
 
 static int64_t file_size(const char *suffix)
 {

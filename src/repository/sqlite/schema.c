@@ -96,7 +96,7 @@ int schema_migrate(struct connection *connection, const char *path, struct error
         connection_run(connection, "PRAGMA synchronous = FULL") < 0 ||
         connection_run(connection, "PRAGMA temp_store = MEMORY") < 0 ||
         connection_run(connection, "PRAGMA cache_size = -16000") < 0 ||
-        connection_run(connection, "PRAGMA journal_size_limit = 134217728") < 0)
+        connection_run(connection, "PRAGMA journal_size_limit = 67108864") < 0)
         return database_fail(connection, path, error);
     for (size_t at = (size_t)version; at < repository_sqlite_migrations_count; at++) {
         if (migration_apply(connection, at) < 0) {

@@ -22,7 +22,7 @@
  * the second size stays in the file that journal_size_limit leaves.
  */
 #define LOG_PAGES     1000
-#define LOG_PAGES_MAX 32000
+#define LOG_PAGES_MAX 4000
 
 struct sqlite {
     struct repository_driver driver;
