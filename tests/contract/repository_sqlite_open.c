@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -213,6 +214,35 @@ static void open__refuses_a_folder_that_is_not_there(void **state)
     assert_int_equal(repository_sqlite_check(path, &error), -1);
 }
 
+/* So many descriptors are left, and then one more, until they suffice. */
+static void open__short_of_descriptors_may_do_at_another_time(void **state)
+{
+    (void)state;
+    struct rlimit before, few;
+    struct error error = {0};
+    struct repository_driver *opened = NULL;
+    driver_close();
+    int next = dup(0);
+    assert_true(next >= 0);
+    close(next);
+    assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
+    few = before;
+    int refused = 0;
+    for (rlim_t left = 0; !opened && left < 32; left++) {
+        few.rlim_cur = (rlim_t)next + left;
+        assert_int_equal(setrlimit(RLIMIT_NOFILE, &few), 0);
+        opened = database_open(&error);
+        assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
+        refused += !opened;
+        if (!opened && error.class != ERROR_UNAVAILABLE)
+            fail_msg("with %d more: class %d: %s", (int)left, error.class, error.text);
+    }
+    assert_non_null(opened);
+    assert_true(refused > 1);
+    opened->close(opened);
+    driver_open();
+}
+
 static void check__changes_nothing(void **state)
 {
     (void)state;
@@ -251,6 +281,7 @@ int main(void)
         CONTRACT(open__refuses_another_programs_database),
         CONTRACT(open__refuses_what_is_no_database),
         CONTRACT(open__refuses_a_folder_that_is_not_there),
+        CONTRACT(open__short_of_descriptors_may_do_at_another_time),
         CONTRACT(check__changes_nothing),
         CONTRACT(read__refuses_what_would_write),
     };

@@ -37,7 +37,7 @@ HARMLESS = re.compile("|".join((
     r"curl_easy_(?:escape|getinfo|header|init|reset|setopt|strerror)", r"curl_free",
     r"curl_global_cleanup", r"curl_multi_(?:init|setopt|wakeup)", r"curl_slist_\w+",
     r"sqlite3_(?:bind|column)_\w+", r"sqlite3_(?:changes|config|errcode|errmsg|errstr)",
-    r"sqlite3_(?:extended_errcode|get_autocommit|wal_hook)",
+    r"sqlite3_(?:extended_errcode|get_autocommit|system_errno|wal_hook)",
     r"PQ(?:clear|cmd\w+|connectionNeedsPassword|conninfo\w*|enterPipelineMode|errorMessage)",
     r"PQ(?:exitPipelineMode|freemem|get(?:isnull|value)|isBusy|notifies|ntuples|result\w+)",
     r"PQ(?:setErrorVerbosity|setNoticeReceiver|setnonblocking|socket|status)",

@@ -14,7 +14,7 @@
 
 #include "repository/repository.h"
 
-/* The schema version that this program reads and writes. */
+/* The schema version that this program reads and writes: how many migrations there are. */
 extern const int repository_postgres_schema_version;
 
 /*

@@ -13,8 +13,6 @@ extern const size_t repository_postgres_migrations_count;
 /* Of one step of a migration. */
 #define MIGRATION_TIMEOUT_MS (24 * INT64_C(3600000))
 
-const int repository_postgres_schema_version = 6;
-
 static int schema_fail(struct session *session, struct error *error)
 {
     /* A lock that somebody holds passes. */

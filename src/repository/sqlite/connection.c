@@ -3,7 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
-enum error_class connection_error_class(int code)
+enum error_class connection_error_class(sqlite3 *handle, int code)
 {
     switch (code & 0xff) {
     case SQLITE_NOMEM:
@@ -11,10 +11,11 @@ enum error_class connection_error_class(int code)
     case SQLITE_PERM:
     case SQLITE_READONLY:
     case SQLITE_CORRUPT:
-    case SQLITE_CANTOPEN:
     case SQLITE_AUTH:
     case SQLITE_NOTADB:
         return ERROR_CONFIG;
+    case SQLITE_CANTOPEN: /* for want of a permission, or of descriptors for a moment */
+        return error_class_of(sqlite3_system_errno(handle));
     default:
         return ERROR_UNAVAILABLE;
     }
@@ -28,7 +29,8 @@ int connection_open(struct connection *connection, const char *path, bool writes
                 (writes ? SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE : SQLITE_OPEN_READONLY);
     int code = sqlite3_open_v2(path, &connection->handle, flags, NULL);
     if (code != SQLITE_OK) {
-        error_set(error, connection_error_class(code), "cannot open the database %s: %s", path,
+        error_set(error, connection_error_class(connection->handle, code),
+                  "cannot open the database %s: %s", path,
                   connection->handle ? sqlite3_errmsg(connection->handle) : "no memory");
         connection_close(connection);
         return -1;

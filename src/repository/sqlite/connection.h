@@ -24,8 +24,11 @@ struct connection {
     int log_pages; /* of the writer: in the write-ahead log after the last commit */
 };
 
-/* Whether a person has to change something before it can work, by SQLite's result code. */
-enum error_class connection_error_class(int code);
+/*
+ * Whether a person has to change something before it can work, by SQLite's result code, and by
+ * what the system said to `handle` at its last error.
+ */
+enum error_class connection_error_class(sqlite3 *handle, int code);
 
 /* Opens `path` for writing (created if it is not there) or for reading only. */
 int connection_open(struct connection *connection, const char *path, bool writes,

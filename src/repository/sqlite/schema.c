@@ -12,8 +12,6 @@
 extern const char *const repository_sqlite_migrations[];
 extern const size_t repository_sqlite_migrations_count;
 
-const int repository_sqlite_schema_version = 7;
-
 static int64_t number_select(struct connection *connection, const char *sql)
 {
     sqlite3_stmt *statement = NULL;
@@ -31,8 +29,9 @@ static int database_fail(struct connection *connection, const char *path, struct
     if (code == SQLITE_NOTADB)
         return error_set(error, ERROR_CONFIG, "%s is not a SQLite database: give another path",
                          path);
-    return error_set(error, connection_error_class(code), "cannot use the database %s: %s",
-                     path, sqlite3_errmsg(connection->handle));
+    return error_set(error, connection_error_class(connection->handle, code),
+                     "cannot use the database %s: %s", path,
+                     sqlite3_errmsg(connection->handle));
 }
 
 /* What the file is: its version, or -1 with an error if it is not for us. */

@@ -11,7 +11,7 @@
 
 #include "repository/repository.h"
 
-/* The schema version that this program reads and writes. */
+/* The schema version that this program reads and writes: how many migrations there are. */
 extern const int repository_sqlite_schema_version;
 
 /*
