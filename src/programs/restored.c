@@ -24,8 +24,9 @@
 #define ERASING   "erasing again who was erased; receipts dealt with"
 
 struct restored {
-    const char *path; /* for words; the options' */
-    FILE *file;       /* read twice, and never held whole */
+    const char *path;        /* for words; the options' */
+    char id[UUID_TEXT_SIZE]; /* of this process, beside others that restore */
+    FILE *file;              /* read twice, and never held whole */
     char database_id[UUID_TEXT_SIZE];
     int64_t records;
 
@@ -105,6 +106,7 @@ int restored_open(const char *export_path, const struct notify *notify,
     if (!restored)
         return error_set(error, ERROR_NO_MEMORY, "no memory for the receipts");
     restored->path = export_path;
+    uuid_generate(restored->id);
     restored->notify = notify;
     int failed = export_open(restored, error) < 0 || export_verify(restored, error) < 0;
     if (failed)
@@ -240,6 +242,9 @@ static int record_erase(void *owner, const struct receipt_record *record, struct
                                  .done = row_done,
                                  .owner = &work->done};
     memcpy(op->id, record->user_id, sizeof op->id);
+    /* Another replica may be up by now, and have taken a newer one. */
+    if (!record->is_person)
+        snprintf(op->if_key, sizeof op->if_key, "%s", record->key);
     return work->batched == BATCH ? batch_write(work, error) : 0;
 }
 
@@ -316,10 +321,11 @@ static int epoch_find(struct work *work, const struct repository_op *meet, int64
     return found < 0 || split ? found : epoch_read(work, *ret_known + 1, ret_ahead, error);
 }
 
-/* That it is under way, or is not any more, goes on record. */
+/* That it is under way, or is not any more, goes on record, as this process's word alone. */
 static int mark_write(struct work *work, enum repository_verb verb, struct error *error)
 {
     struct repository_op op = {.verb = verb};
+    memcpy(op.id, work->restored->id, sizeof op.id);
     return row_write(work, &op, error);
 }
 

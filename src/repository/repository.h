@@ -205,8 +205,9 @@ enum repository_verb {
     USER_REPLACE, /* in: user; if_version (-1: any). out: user. OK, NOT_FOUND, CONFLICT
                      (version) */
     USER_MARK,    /* in: id. GONE; PENDING with `keys`; NOT_FOUND (an id never seen) (C1) */
-    AVATAR_CLEAR, /* in: id. OK (has none, and none of old is left to delete); PENDING with
-                     `keys`: the avatar's, or those of old; NOT_FOUND */
+    AVATAR_CLEAR, /* in: id, if_key ("": any). OK (has none, and none of old is left to delete);
+                     PENDING with `keys`: the avatar's, or those of old; NOT_FOUND: also who has
+                     another avatar than if_key */
     /* Uploads. */
     GUARD_ADD, /* in: id, key, store_id, guard_ms. OK; NOT_FOUND: no such unmarked user (R9).
                   With id "": for user.id, who is not yet there; and as USER_ADD says */
@@ -241,8 +242,8 @@ enum repository_verb {
                         done if it is the last one. out: matched: the last epoch, 0 for none;
                         store_id: its nonce; more: a RESTORE_BEGIN has had no RESTORE_END */
     EPOCH_TAKE,      /* in: since, id: takes an epoch and its nonce for the last one. OK */
-    RESTORE_BEGIN,   /* from here on the database is half restored … OK */
-    RESTORE_END,     /* … to here. OK */
+    RESTORE_BEGIN,   /* in: id, of who restores: from here on it is half done … OK */
+    RESTORE_END,     /* in: id: … to here, unless another began since. OK */
     DATABASE_COPY, /* a copy of all of it, made in slices between other operations. OK: file, an
                       open descriptor that is the caller's, of a file that has no name, and
                       matched: its size; BUSY: one is under way; NOT_FOUND: such a database

@@ -53,20 +53,38 @@ static void epoch__is_taken_over_with_its_nonce(void **state)
     assert_int_equal(epoch(EPOCH_MEET, -1, ONE)->matched, 2);
 }
 
+static void restore(enum repository_verb verb, const char *who)
+{
+    struct repository_op *op = op_new(verb);
+    snprintf(op->id, sizeof op->id, "%s", who);
+    assert_int_equal(op_apply(op), REPOSITORY_OK);
+}
+
 static void restore__is_remembered_until_it_is_ended(void **state)
 {
     (void)state;
     assert_false(epoch(EPOCH_MEET, -1, ONE)->more);
     for (int again = 0; again < 2; again++) {
-        assert_int_equal(op_apply(op_new(RESTORE_BEGIN)), REPOSITORY_OK);
+        restore(RESTORE_BEGIN, ONE);
         driver_close();
         driver_open();
         assert_true(epoch(EPOCH_MEET, -1, ONE)->more);
     }
     for (int again = 0; again < 2; again++) {
-        assert_int_equal(op_apply(op_new(RESTORE_END)), REPOSITORY_OK);
+        restore(RESTORE_END, ONE);
         assert_false(epoch(EPOCH_MEET, -1, ONE)->more);
     }
+}
+
+static void restore__that_another_began_is_not_ended(void **state)
+{
+    (void)state;
+    restore(RESTORE_BEGIN, ONE);
+    restore(RESTORE_BEGIN, OTHER);
+    restore(RESTORE_END, ONE);
+    assert_true(epoch(EPOCH_MEET, -1, ONE)->more);
+    restore(RESTORE_END, OTHER);
+    assert_false(epoch(EPOCH_MEET, -1, ONE)->more);
 }
 
 int main(void)
@@ -76,6 +94,7 @@ int main(void)
         CONTRACT(epoch__is_raised_only_by_who_knows_the_last_one),
         CONTRACT(epoch__is_taken_over_with_its_nonce),
         CONTRACT(restore__is_remembered_until_it_is_ended),
+        CONTRACT(restore__that_another_began_is_not_ended),
     };
     return cmocka_run_group_tests_name("repository: epochs", tests, NULL, NULL);
 }

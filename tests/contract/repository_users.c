@@ -272,6 +272,23 @@ static void clear__has_an_answer_for_a_user_without_an_avatar(void **state)
     assert_int_equal(clear(ADA), REPOSITORY_OK);
 }
 
+static void clear__leaves_another_avatar_than_the_one_that_is_meant(void **state)
+{
+    (void)state;
+    user_add_with_avatar(ADA, "avatars/1");
+    avatar_give(ADA, "avatars/2");
+    struct repository_op *late = user_op(AVATAR_CLEAR, ADA);
+    snprintf(late->if_key, sizeof late->if_key, "avatars/1");
+    assert_int_equal(op_apply(late), REPOSITORY_NOT_FOUND);
+    assert_int_equal(late->keys.count, 0);
+    assert_string_equal(user_read(ADA)->user.avatar.key, "avatars/2");
+    struct repository_op *op = user_op(AVATAR_CLEAR, ADA);
+    snprintf(op->if_key, sizeof op->if_key, "avatars/2");
+    assert_int_equal(op_apply(op), REPOSITORY_PENDING);
+    assert_string_equal(op->keys.items[0], "avatars/2");
+    assert_string_equal(user_read(ADA)->user.avatar.key, "");
+}
+
 static void clear__again_is_pending_until_every_avatar_of_old_is_gone(void **state)
 {
     (void)state;
@@ -310,6 +327,7 @@ int main(void)
         CONTRACT(erasure__one_blocked_row_blocks_it),
         CONTRACT(erasure__counts_every_try),
         CONTRACT(clear__has_an_answer_for_a_user_without_an_avatar),
+        CONTRACT(clear__leaves_another_avatar_than_the_one_that_is_meant),
         CONTRACT(clear__again_is_pending_until_every_avatar_of_old_is_gone),
     };
     return cmocka_run_group_tests_name("repository: users", tests, NULL, NULL);

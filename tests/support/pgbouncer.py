@@ -57,5 +57,6 @@ class Pooler:
         return f"postgresql://postgres@127.0.0.1:{self.port}/{database}"
 
     def stop(self):
-        self.child.send_signal(signal.SIGQUIT)
+        # Not one of those that a shell has its background programs ignore.
+        self.child.send_signal(signal.SIGTERM)
         self.child.wait(20)

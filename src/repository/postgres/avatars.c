@@ -33,6 +33,7 @@ int postgres_avatar_clear_send(struct session *session, struct repository_op *op
     pq_begin(&query, session, STATEMENT_AVATAR_CLEAR);
     pq_text(&query, op->id);
     pq_number(&query, now);
+    pq_text(&query, op->if_key);
     if (pq_send(&query) < 0)
         return -1;
     return postgres_keys_send(session, STATEMENT_AVATAR_KEYS, op->id);
@@ -46,11 +47,9 @@ int postgres_avatar_clear_take(struct session *session, struct repository_op *op
     if (changed < 0 || (changed && !repository_keys_add(&op->keys, key)))
         return -1;
     /* Asked again, it says no sooner that the image is gone. */
-    bool is_again = standing == 1 && !changed;
-    int left = postgres_keys_take(session, is_again ? &op->keys : NULL);
-    op->outcome = standing != 1 ? REPOSITORY_NOT_FOUND
-                  : left        ? REPOSITORY_PENDING
-                                : REPOSITORY_OK;
+    bool is_met = standing == 1 && (!*op->if_key || strcmp(op->if_key, key) == 0);
+    int left = postgres_keys_take(session, is_met && !changed ? &op->keys : NULL);
+    op->outcome = !is_met ? REPOSITORY_NOT_FOUND : left ? REPOSITORY_PENDING : REPOSITORY_OK;
     return left < 0 ? -1 : 0;
 }
 

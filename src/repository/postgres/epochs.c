@@ -32,6 +32,7 @@ static int restore_write(struct session *session, enum statement statement,
 {
     struct query query;
     pq_begin(&query, session, statement);
+    pq_text(&query, op->id);
     op->outcome = REPOSITORY_OK;
     return pq_change(&query) < 0 ? -1 : 0;
 }

@@ -188,7 +188,8 @@ static const char *const texts[STATEMENT_COUNT] = {
         "RETURNING id",
     [STATEMENT_AVATAR_CLEAR] =
         "UPDATE users SET " POINTER_NONE ", updated_at = $2::bigint, version = version + 1 "
-        "WHERE id = $1 AND NOT avatar_should_be_deleted AND avatar_key IS NOT NULL",
+        "WHERE id = $1 AND NOT avatar_should_be_deleted AND avatar_key IS NOT NULL "
+        "AND ($3 = '' OR avatar_key = $3)",
     /* An upload's row is no avatar that anybody ever had. */
     [STATEMENT_AVATAR_KEYS] = "SELECT key, (not_before <= " NOW ")::int FROM deletions "
                               "WHERE user_id = $1 AND reason <> 'upload' "
@@ -451,9 +452,9 @@ static const char *const texts[STATEMENT_COUNT] = {
         "VALUES ($1::bigint, $2, $3::bigint) ON CONFLICT (number) DO UPDATE "
         "SET nonce = excluded.nonce, raised_at = excluded.raised_at",
     [STATEMENT_EPOCH_LAST] = "SELECT number, nonce FROM epochs ORDER BY number DESC LIMIT 1",
-    [STATEMENT_RESTORE_BEGIN] = "INSERT INTO about (name, value) VALUES ('restoring', 'yes') "
-                                "ON CONFLICT (name) DO NOTHING",
-    [STATEMENT_RESTORE_END] = "DELETE FROM about WHERE name = 'restoring'",
+    [STATEMENT_RESTORE_BEGIN] = "INSERT INTO about (name, value) VALUES ('restoring', $1) "
+                                "ON CONFLICT (name) DO UPDATE SET value = excluded.value",
+    [STATEMENT_RESTORE_END] = "DELETE FROM about WHERE name = 'restoring' AND value = $1",
     [STATEMENT_RESTORE_IS] = "SELECT 1 FROM about WHERE name = 'restoring'",
     [STATEMENT_RECEIPTS_PRUNE] =
         "DELETE FROM receipts WHERE id > $1::bigint AND id <= $2::bigint",

@@ -25,6 +25,7 @@ static int restore_write(struct connection *connection, enum statement statement
                          struct repository_op *op)
 {
     struct query query = query_begin(connection, statement);
+    query_text(&query, op->id);
     op->outcome = REPOSITORY_OK;
     return query_change(connection, &query) < 0 ? -1 : 0;
 }

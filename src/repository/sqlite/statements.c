@@ -300,8 +300,9 @@ static const char *const texts[STATEMENT_COUNT] = {
                              "VALUES (?1, ?2, ?3) ON CONFLICT (number) DO UPDATE "
                              "SET nonce = excluded.nonce, raised_at = excluded.raised_at",
     [STATEMENT_EPOCH_LAST] = "SELECT number, nonce FROM epochs ORDER BY number DESC LIMIT 1",
-    [STATEMENT_RESTORE_BEGIN] = "INSERT OR IGNORE INTO about VALUES ('restoring', 'yes')",
-    [STATEMENT_RESTORE_END] = "DELETE FROM about WHERE name = 'restoring'",
+    [STATEMENT_RESTORE_BEGIN] = "INSERT INTO about (name, value) VALUES ('restoring', ?1) "
+                                "ON CONFLICT (name) DO UPDATE SET value = excluded.value",
+    [STATEMENT_RESTORE_END] = "DELETE FROM about WHERE name = 'restoring' AND value = ?1",
     [STATEMENT_RESTORE_IS] = "SELECT 1 FROM about WHERE name = 'restoring'",
     /* The last one stays: its number would be given again. */
     [STATEMENT_RECEIPTS_PRUNE] = "DELETE FROM receipts WHERE id > ?1 AND id <= ?2 "

@@ -232,7 +232,7 @@ int sqlite_avatar_clear(struct connection *connection, struct repository_op *op,
 {
     char key[OBJECT_KEY_SIZE];
     int standing = user_standing(connection, op->id, key);
-    if (standing != 1) {
+    if (standing != 1 || (*op->if_key && strcmp(op->if_key, key) != 0)) {
         op->outcome = REPOSITORY_NOT_FOUND;
         return standing < 0 ? -1 : 0;
     }
