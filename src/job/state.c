@@ -87,19 +87,19 @@ static enum found file_find(const char *path, json_t **ret_root)
 static json_t *file_load(const char *path, bool anew, struct error *error)
 {
     json_t *root = NULL;
-    switch (file_find(path, &root)) {
+    enum found found = file_find(path, &root);
+    switch (found) {
     case FOUND_STATE:
         break;
     case FOUND_UNREADABLE:
         error_set_errno(error, error_class_of(errno), errno, "state file %s", path);
         break;
     case FOUND_DAMAGED:
-        if (!anew) {
+    case FOUND_NOTHING:
+        if (found == FOUND_DAMAGED && !anew) {
             damaged(path, error);
             break;
         }
-        /* fall through */
-    case FOUND_NOTHING:
         root = json_pack("{s:{}}", "jobs");
         if (!root)
             error_set(error, ERROR_NO_MEMORY, "state file %s: no memory", path);
