@@ -45,9 +45,9 @@ class Terminals:
 
     def text(self, block):
         RUN.add(block)
-        for old, new in self.instead.items():
-            block = block.replace(old, str(new))
-        return block
+        # At once, and longer ones first: a port that was put in may begin with another's digits.
+        wanted = "|".join(map(re.escape, sorted(self.instead, key=len, reverse=True)))
+        return re.sub(wanted, lambda found: str(self.instead[found[0]]), block)
 
     def script(self, block, terminal):
         state = self.folder / f".{terminal}.state"
