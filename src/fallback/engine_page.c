@@ -194,13 +194,14 @@ void engine_page_send(struct engine *engine, int64_t now, struct page *page)
     }
 }
 
-/* What was to be sent waits as if its store had not taken it: no try, no attempt. */
-static void page_put_off(struct engine *engine, int64_t now, struct page *page,
-                         enum page_wait wait)
+/*
+ * What was to be sent rests for a moment: no try, no attempt. Also where the store is down, of
+ * which nobody need know who claims it next: a probe decides whether it is.
+ */
+static void page_put_off(struct engine *engine, int64_t now, struct page *page)
 {
     for (size_t i = 0; i < page->sent; i++)
-        page->waits[page->row_of[i]] = wait;
-    engine->rows_wait |= wait == PAGE_WAITS_FOR_STORE;
+        page->waits[page->row_of[i]] = PAGE_WAITS_FOR_ROOM;
     page->sent = 0;
     page_judged(engine, now, page);
 }
@@ -235,10 +236,9 @@ void engine_ready_send(struct engine *engine, int64_t now)
         page_wait_ends(engine, page);
         if (engine->stopped)
             engine_page_end(page);
-        else if (engine->stores[page->store].breaker.state != BREAKER_CLOSED)
-            page_put_off(engine, now, page, PAGE_WAITS_FOR_STORE);
-        else if (now >= page_late_at(engine, page))
-            page_put_off(engine, now, page, PAGE_WAITS_FOR_ROOM);
+        else if (engine->stores[page->store].breaker.state != BREAKER_CLOSED ||
+                 now >= page_late_at(engine, page))
+            page_put_off(engine, now, page);
         else
             page_call(engine, now, page);
     }

@@ -138,7 +138,8 @@ static void sweep_advance(struct engine *engine, int64_t now, struct sweep *swee
         sweep_claim(engine, now, sweep, CLAIM_SWEEP);
     if (sweep->stage == SWEEP_DRAINING && (sweep->pages == 0 || now >= sweep->deadline_ms)) {
         /* Some were sent and are not answered: the next call tells what became of them. */
-        sweep->more = sweep->more || sweep->pages > 0;
+        sweep->more =
+            sweep->more || sweep->pages > 0 || (sweep->left_out && engine_works(engine));
         sweep->stage = SWEEP_SUMMING;
         backlog_ask(engine, sweep);
     }
@@ -189,7 +190,9 @@ void engine_sweep_confirmed(struct engine *engine, struct sweep *sweep, const st
 {
     for (size_t i = 0; i < page->rows.count; i++) {
         const struct confirmation *item = &page->items[i];
-        if (!item->applied)
+        /* Claimed, but not tried: it is left for another sweep. */
+        sweep->left_out |= page->waits[i] == PAGE_WAITS_FOR_ROOM;
+        if (!item->applied || page->waits[i] == PAGE_WAITS_FOR_ROOM)
             continue;
         sweep->attempted++;
         sweep->deleted += item->outcome == CONFIRM_DONE;

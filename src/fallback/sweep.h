@@ -40,6 +40,7 @@ struct sweep {
     /* What came of it. */
     int64_t attempted, deleted, failed, blocked;
     bool more;
+    bool left_out;    /* some rows were claimed and let go, for there was no place for them */
     bool unavailable; /* the database failed: the counts are not to be believed */
     struct backlog backlog;
     enum breaker_state breaker;

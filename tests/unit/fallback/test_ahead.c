@@ -94,7 +94,9 @@ static void engine__lets_go_of_what_was_claimed_ahead_when_the_store_is_down(voi
     assert_int_equal(engine_breaker(world.engine, 0), BREAKER_OPEN);
     assert_int_equal(rows_held(), 0);
     assert_int_equal(world.deletes_sent, PLACES / PAGE);
-    /* And it is among the first when the store is back. */
+    /* It is due in a moment, to whoever claims it next. */
+    for (size_t i = 0; i < world.row_count; i++)
+        assert_true(world.rows[i].deletion.due_at < world_database_now(&world) + WORLD_MINUTE);
     world.odd_key = NULL;
     world.up = true;
     world_run(&world, world.now + 12 * WORLD_SECOND);
@@ -135,6 +137,27 @@ static void engine__drops_what_was_claimed_ahead_for_a_store_that_is_not_ours(vo
     assert_int_equal(world.deletes_sent, PLACES / PAGE);
 }
 
+/* The last page is claimed, and finds no place: the job is told to call again. */
+static void sweep__counts_nothing_that_it_has_only_claimed(void **state)
+{
+    (void)state;
+    struct sweep sweep = {0};
+    struct engine_options options = world_engine_options();
+    options.timer = false;
+    world_deinit(&world);
+    world_init(&world, &options);
+    world.provider_takes = WORLD_SECOND;
+    rows_add(PLACES + PAGE - 1);
+    world.odd_key = "avatars/000000";
+    world.odd_answer = (struct files_answer){
+        .status = 503, .code = "SlowDown", .retry_after_ms = WORLD_MINUTE};
+    world_sweep(&world, &sweep, 2 * PLACES, 25 * WORLD_SECOND);
+    assert_int_equal(sweep.attempted, PLACES);
+    assert_int_equal(sweep.failed, 1);
+    assert_true(sweep.more);
+    assert_int_equal(rows_held(), 0);
+}
+
 static void engine__that_stops_waits_for_no_place(void **state)
 {
     (void)state;
@@ -157,6 +180,7 @@ int main(void)
         AHEAD(engine__lets_go_of_what_was_claimed_ahead_when_the_store_is_down),
         AHEAD(engine__lets_go_of_what_waits_for_a_quarter_of_its_lease),
         AHEAD(engine__drops_what_was_claimed_ahead_for_a_store_that_is_not_ours),
+        AHEAD(sweep__counts_nothing_that_it_has_only_claimed),
         AHEAD(engine__that_stops_waits_for_no_place),
     };
     return cmocka_run_group_tests_name("fallback: what is claimed ahead", tests, NULL, NULL);
