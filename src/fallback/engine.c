@@ -219,6 +219,7 @@ static void marked_finished(struct engine *engine, int64_t now)
     struct repository_op *op = &engine->marked;
     if (op->outcome == REPOSITORY_OK && op->more && !engine->stopped) {
         op->more = false;
+        memcpy(op->cursor, op->key, sizeof op->cursor);
         engine_write(engine, op);
         return;
     }

@@ -227,7 +227,7 @@ enum repository_verb {
     DELETIONS_REDATE, /* in: longest. What a clock that was set back put too far ahead is due
                          now, guards and second looks count from now (P4). out: matched */
     MARKED_FINISH, /* in: cursor (an id, "" to start), limit. Of the next marked users, removes
-                      those that have no deletions left (R12). out: matched; more, and cursor:
+                      those that have no deletions left (R12). out: matched; more, and key:
                       the last that was looked at */
     RECEIPTS_REOPEN, /* in: store_id, since, elapsed_ms. What was receipted since, or in the
                         last elapsed_ms (P4), is work again (M3) */

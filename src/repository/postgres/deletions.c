@@ -97,7 +97,7 @@ static int marked_next(struct session *session, struct repository_op *op, struct
     pq_begin(&query, session, STATEMENT_MARKED_NEXT);
     pq_text(&query, op->cursor);
     pq_number(&query, op->limit);
-    if (ids_take(&query, ids, op->cursor, sizeof op->cursor) < 0)
+    if (ids_take(&query, ids, op->key, sizeof op->key) < 0)
         return -1;
     op->more = (int64_t)ids->count == op->limit;
     return 0;

@@ -1,6 +1,5 @@
 #include "repository/sqlite/operations.h"
 
-#include <stdio.h>
 #include <string.h>
 
 /* Runs a bound statement whose number of rows is what was asked for. */
@@ -65,16 +64,15 @@ int sqlite_deletions_redate(struct connection *connection, struct repository_op 
     return matched_change(connection, op, &query);
 }
 
-/* The id of the last of the next marked users, "" if there are none. */
-static int marked_next(struct connection *connection, struct repository_op *op, char *ret_last,
-                       size_t size)
+/* op->key becomes the id of the last of the next marked users, "" if there are none. */
+static int marked_next(struct connection *connection, struct repository_op *op)
 {
     struct query query = query_begin(connection, STATEMENT_MARKED_NEXT);
     query_text(&query, op->cursor);
     query_number(&query, op->limit);
     int found = query_step(&query);
     if (found > 0) {
-        query_column_copy(&query, ret_last, size);
+        query_column_copy(&query, op->key, sizeof op->key);
         op->more = query_column_number(&query) == op->limit;
     }
     query_end(&query);
@@ -84,20 +82,17 @@ static int marked_next(struct connection *connection, struct repository_op *op, 
 int sqlite_marked_finish(struct connection *connection, struct repository_op *op, int64_t now)
 {
     (void)now;
-    char last[sizeof op->cursor];
-    if (marked_next(connection, op, last, sizeof last) < 0)
+    if (marked_next(connection, op) < 0)
         return -1;
     struct query revive = query_begin(connection, STATEMENT_MARKED_REVIVE);
     query_text(&revive, op->cursor);
-    query_text(&revive, last);
+    query_text(&revive, op->key);
     if (query_change(connection, &revive) < 0)
         return -1;
     struct query remove = query_begin(connection, STATEMENT_MARKED_DELETE);
     query_text(&remove, op->cursor);
-    query_text(&remove, last);
-    int failed = matched_change(connection, op, &remove);
-    snprintf(op->cursor, sizeof op->cursor, "%s", last);
-    return failed;
+    query_text(&remove, op->key);
+    return matched_change(connection, op, &remove);
 }
 
 int sqlite_receipts_reopen(struct connection *connection, struct repository_op *op, int64_t now)
