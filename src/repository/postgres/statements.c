@@ -29,6 +29,14 @@
 #define POINTER    "coalesce(avatar_key, '')"
 #define SORTED_KEY "coalesce(key, '')"
 
+/*
+ * The row of each item, looked up by its key whatever the planner takes the table for. The
+ * batch has locked it: it is at that place until the end.
+ */
+#define ROW_OF_ITEM                                                                            \
+    "LATERAL (SELECT ctid AS row FROM deletions WHERE deletions.key = item.key OFFSET 0) "     \
+    "AS found OFFSET 0"
+
 /* Of a key: somebody's; gone only a while ago, $4 being the time that this is. */
 #define POINTED_AT(key) "EXISTS (SELECT 1 FROM users WHERE avatar_key = " key ")"
 #define SETTLED(key, since)                                                                    \
@@ -313,8 +321,7 @@ static const char *const texts[STATEMENT_COUNT] = {
         "WITH gone AS (DELETE FROM deletions USING (SELECT item.*, found.row FROM "
         "(SELECT DISTINCT ON (key COLLATE \"C\") * FROM unnest($1::text[], $2::bigint[], "
         "$3::text[], $4::bigint[]) WITH ORDINALITY AS given (key, status, going, asked, place) "
-        "ORDER BY key COLLATE \"C\", place) AS item, LATERAL (SELECT ctid AS row "
-        "FROM deletions WHERE deletions.key = item.key OFFSET 0) AS found OFFSET 0) AS item "
+        "ORDER BY key COLLATE \"C\", place) AS item, " ROW_OF_ITEM ") AS item "
         "WHERE deletions.ctid = item.row AND (reason <> 'upload' OR look = 'second') "
         "RETURNING deletions.*, item.status, item.asked, item.place, "
         "coalesce(user_id, '') = nullif(item.going, '') AS goes), "
@@ -331,19 +338,21 @@ static const char *const texts[STATEMENT_COUNT] = {
         "not_before = $3::bigint + $4::bigint, due_at = $3::bigint + $4::bigint, "
         "leased_until = $3::bigint, tried_at = $3::bigint, attempts = attempts + 1, "
         "error_class = NULL, error = NULL "
-        "FROM unnest($1::text[], $2::bigint[]) WITH ORDINALITY AS item (key, claim, place) "
-        "WHERE deletions.key = item.key AND deletions.claim = item.claim "
-        "AND look = 'first' AND reason = 'upload' RETURNING item.place",
+        "FROM (SELECT item.*, found.row FROM unnest($1::text[], $2::bigint[]) "
+        "WITH ORDINALITY AS item (key, claim, place), " ROW_OF_ITEM ") AS item "
+        "WHERE deletions.ctid = item.row AND deletions.claim = item.claim "
+        "AND deletions.look = 'first' AND reason = 'upload' RETURNING item.place",
     /* Its hard time had come when it was claimed, whatever the clock was set to since (P4). */
     [STATEMENT_PUT_OFF] =
         "UPDATE deletions SET state = item.state, "
         "not_before = least(not_before, $9::bigint), due_at = $9::bigint + item.delay, "
         "leased_until = $9::bigint, tried_at = $9::bigint, attempts = attempts + item.spend, "
         "error_class = nullif(item.error_class, ''), error = nullif(item.error, '') "
-        "FROM unnest($1::text[], $2::bigint[], $3::text[], $4::text[], $5::bigint[], "
-        "$6::bigint[], $7::text[], $8::text[]) WITH ORDINALITY "
-        "AS item (key, claim, look, state, delay, spend, error_class, error, place) "
-        "WHERE deletions.key = item.key AND deletions.claim = item.claim "
+        "FROM (SELECT item.*, found.row FROM unnest($1::text[], $2::bigint[], $3::text[], "
+        "$4::text[], $5::bigint[], $6::bigint[], $7::text[], $8::text[]) WITH ORDINALITY "
+        "AS item (key, claim, look, state, delay, spend, error_class, error, "
+        "place), " ROW_OF_ITEM ") AS item "
+        "WHERE deletions.ctid = item.row AND deletions.claim = item.claim "
         "AND deletions.look = item.look RETURNING item.place",
     /* Of users whose rows are gone already, with the last of their deletions (C6, M3). */
     [STATEMENT_USER_RECEIPTS_INSERT] =
