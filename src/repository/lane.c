@@ -34,6 +34,7 @@ bool lane_post(struct lane *lane, struct message *message, enum lane_weight weig
     *lane->last = message;
     lane->last = &message->next;
     lane->count++;
+    lane->large += weight == LANE_LARGE;
     lane->weight += weight;
     bool busy = lane->first_busy;
     if (busy)
@@ -45,9 +46,9 @@ bool lane_post(struct lane *lane, struct message *message, enum lane_weight weig
 size_t lane_depth(struct lane *lane)
 {
     pthread_mutex_lock(&lane->lock);
-    size_t count = lane->count;
+    size_t large = lane->large;
     pthread_mutex_unlock(&lane->lock);
-    return count;
+    return large;
 }
 
 /* Under the lock: the oldest that weigh `weight` together, or all, as a chain of their own. */
@@ -57,6 +58,7 @@ static struct message *chain_take(struct lane *lane, size_t weight)
     for (size_t taken = 0; taken < weight && *end; end = &(*end)->next) {
         taken += (size_t)(*end)->kind;
         lane->weight -= (size_t)(*end)->kind;
+        lane->large -= (*end)->kind == LANE_LARGE;
         lane->count--;
     }
     if (end == &lane->first)

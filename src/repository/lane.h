@@ -23,7 +23,7 @@ struct lane {
     pthread_cond_t filled; /* for the second thread */
     pthread_cond_t rested; /* the second thread has nothing under way */
     struct message *first, **last;
-    size_t count, weight;
+    size_t count, large, weight;
     bool first_busy, second_busy;
     bool held; /* the second thread takes nothing */
     bool ended;
@@ -36,7 +36,8 @@ void lane_deinit(struct lane *lane);
 /* Any thread. True if the first thread has to be woken for it. */
 bool lane_post(struct lane *lane, struct message *message, enum lane_weight weight);
 
-/* How many wait. Any thread. */
+/* How many large ones wait; the others are counted by whoever keeps a place for them. Any
+ * thread. */
 size_t lane_depth(struct lane *lane);
 
 /* The first thread is about to wait; true if it should not. */

@@ -29,7 +29,9 @@ static void flow_finish(struct flow_run *run)
 {
     for (; run->places; run->places--)
         mailbox_release(&run->runtime->mailbox);
-    if (run->flow.wakes && run->unserved)
+    /* Whoever leaves the deletes to others tells those. */
+    bool aside = run->runtime->options.engine.aside;
+    if (run->flow.wakes && run->unserved && !aside)
         runtime_hear(run->runtime);
     else if (run->flow.wakes)
         runtime_wake(run->runtime);

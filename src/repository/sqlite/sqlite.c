@@ -389,6 +389,9 @@ static int sqlite_assemble(struct sqlite *sqlite, const char *path, size_t reade
         schema_read_ids(&sqlite->writer, path, &sqlite->driver, error) < 0 ||
         leftovers_clear(sqlite, error) < 0)
         return -1;
+    /* A migration may have written all of the database to the log. */
+    if (sqlite->writer.log_pages >= LOG_PAGES)
+        sqlite_checkpoint(&sqlite->driver);
     return readers_open(sqlite, path, readers, error);
 }
 
