@@ -76,6 +76,9 @@ def source(statements, marked, live):
 class Backlog:
     """A copy is what a service refuses to start on, once another one was started on that store."""
 
+    def has_epoch(self):
+        return bool(self.bucket.objects(f"{self.prefix}/.fallback-store-epoch-"))
+
     def forget_copies(self):
         """The store is as it was when the backlog was made: it knows of no copy that was used."""
         for name in self.bucket.objects(f"{self.prefix}/.fallback-store-epoch-"):

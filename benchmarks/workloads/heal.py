@@ -9,6 +9,7 @@ the rate that is allowed. The stand-in's counters are read ten times a second.
 import time
 
 import backlog
+from stage import programs
 from workload import Contestant, Figure, Goal
 
 WHAT = "an outage of the store with a backlog: requests meanwhile, and from its return to agreement"
@@ -47,8 +48,10 @@ class Heal:
         try:
             self.bucket.clear()
             self.bucket.fault("off,verb=BATCH", "off,verb=DELETE")
-            # It may never be ready: it begins with deletes, which fail.
+            # It may never be ready: it begins with deletes, which fail. What it asks the store for at
+            # a start is over with its epoch.
             service.start().wait_until_alive()
+            programs.wait_for(self.made.has_epoch, what="the epoch of the start")
             return self.measure(service, address)
         finally:
             service.end()
