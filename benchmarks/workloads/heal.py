@@ -49,9 +49,10 @@ class Heal:
             self.bucket.clear()
             self.bucket.fault("off,verb=BATCH", "off,verb=DELETE")
             # It may never be ready: it begins with deletes, which fail. What it asks the store for at
-            # a start is over with its epoch.
+            # a start is over soon after its epoch, which it reads back.
             service.start().wait_until_alive()
             programs.wait_for(self.made.has_epoch, what="the epoch of the start")
+            time.sleep(2)
             return self.measure(service, address)
         finally:
             service.end()
