@@ -33,7 +33,6 @@ bool lane_post(struct lane *lane, struct message *message, enum lane_weight weig
     message->kind = (int)weight;
     *lane->last = message;
     lane->last = &message->next;
-    lane->count++;
     lane->large += weight == LANE_LARGE;
     lane->weight += weight;
     bool busy = lane->first_busy;
@@ -59,7 +58,6 @@ static struct message *chain_take(struct lane *lane, size_t weight)
         taken += (size_t)(*end)->kind;
         lane->weight -= (size_t)(*end)->kind;
         lane->large -= (*end)->kind == LANE_LARGE;
-        lane->count--;
     }
     if (end == &lane->first)
         return NULL;
@@ -81,7 +79,7 @@ bool lane_rest(struct lane *lane)
 {
     pthread_mutex_lock(&lane->lock);
     lane->first_busy = lane->held = false;
-    bool more = lane->count > 0;
+    bool more = lane->first != NULL;
     pthread_mutex_unlock(&lane->lock);
     return more;
 }
@@ -91,7 +89,7 @@ struct message *lane_share(struct lane *lane)
     pthread_mutex_lock(&lane->lock);
     lane->first_busy = true;
     struct message *chain = share_take(lane);
-    if (lane->count > 0)
+    if (lane->first != NULL)
         pthread_cond_signal(&lane->filled);
     pthread_mutex_unlock(&lane->lock);
     return chain;
@@ -111,7 +109,7 @@ struct message *lane_hold(struct lane *lane)
 /* What comes while the first thread is idle is its own. */
 static bool second_may_take(const struct lane *lane)
 {
-    return lane->count > 0 && (lane->ended || (lane->first_busy && !lane->held));
+    return lane->first != NULL && (lane->ended || (lane->first_busy && !lane->held));
 }
 
 struct message *lane_wait(struct lane *lane)

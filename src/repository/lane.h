@@ -23,7 +23,7 @@ struct lane {
     pthread_cond_t filled; /* for the second thread */
     pthread_cond_t rested; /* the second thread has nothing under way */
     struct message *first, **last;
-    size_t count, large, weight;
+    size_t large, weight;
     bool first_busy, second_busy;
     bool held; /* the second thread takes nothing */
     bool ended;

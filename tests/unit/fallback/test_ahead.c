@@ -46,6 +46,14 @@ static size_t rows_held(void)
     return held;
 }
 
+/* With the answer to the first row, whose neighbours it deletes. */
+static void store_asks_for_rest(int64_t ms)
+{
+    world.odd_key = "avatars/000000";
+    world.odd_answer =
+        (struct files_answer){.status = 503, .code = "SlowDown", .retry_after_ms = ms};
+}
+
 static void engine__keeps_every_place_at_the_store_taken_while_it_claims(void **state)
 {
     (void)state;
@@ -84,9 +92,7 @@ static void engine__lets_go_of_what_was_claimed_ahead_when_the_store_is_down(voi
     (void)state;
     rows_add(2 * PLACES);
     world_run(&world, world.now + WORLD_SECOND / 2);
-    world.odd_key = "avatars/000000";
-    world.odd_answer = (struct files_answer){
-        .status = 503, .code = "SlowDown", .retry_after_ms = 5 * WORLD_SECOND};
+    store_asks_for_rest(5 * WORLD_SECOND);
     while (rows_held() == PLACES + PAGE)
         world_run(&world, world.now + 1);
     world.up = false;
@@ -108,9 +114,7 @@ static void engine__lets_go_of_what_waits_for_a_quarter_of_its_lease(void **stat
     (void)state;
     rows_add(2 * PLACES);
     world_run(&world, world.now + WORLD_SECOND / 2);
-    world.odd_key = "avatars/000000";
-    world.odd_answer = (struct files_answer){
-        .status = 503, .code = "SlowDown", .retry_after_ms = WORLD_MINUTE};
+    store_asks_for_rest(WORLD_MINUTE);
     world_run(&world, world.now + 13 * WORLD_SECOND);
     assert_int_equal(rows_held(), PAGE);
     world_run(&world, world.now + 2 * WORLD_SECOND);
@@ -128,9 +132,7 @@ static void engine__drops_what_was_claimed_ahead_for_a_store_that_is_not_ours(vo
     (void)state;
     rows_add(2 * PLACES);
     world_run(&world, world.now + WORLD_SECOND / 2);
-    world.odd_key = "avatars/000000";
-    world.odd_answer = (struct files_answer){
-        .status = 503, .code = "SlowDown", .retry_after_ms = 5 * WORLD_SECOND};
+    store_asks_for_rest(5 * WORLD_SECOND);
     world.address_changes = true;
     world.identity = IDENTITY_REFUSED;
     world_run(&world, world.now + WORLD_MINUTE);
@@ -148,9 +150,7 @@ static void sweep__counts_nothing_that_it_has_only_claimed(void **state)
     world_init(&world, &options);
     world.provider_takes = WORLD_SECOND;
     rows_add(PLACES + PAGE - 1);
-    world.odd_key = "avatars/000000";
-    world.odd_answer = (struct files_answer){
-        .status = 503, .code = "SlowDown", .retry_after_ms = WORLD_MINUTE};
+    store_asks_for_rest(WORLD_MINUTE);
     world_sweep(&world, &sweep, 2 * PLACES, 25 * WORLD_SECOND);
     assert_int_equal(sweep.attempted, PLACES);
     assert_int_equal(sweep.failed, 1);
