@@ -20,8 +20,9 @@ from support.service import Service, person
 PATIENCE = 60
 KILLED = 137
 LONG_AGO = 1_600_000_000_000
-# Of SQLite's log when it is written back and begun anew: 1000 pages, with their heads.
-LOG_NEARLY_FULL = 930 * (4096 + 24)
+# Of SQLite's log, in bytes: 1000 pages, with their heads, are written back in the next rest.
+LOG_LONG = 1000 * (4096 + 24)
+LOG_NEARLY_LONG = LOG_LONG * 93 // 100
 
 # What a client was told: the places of the question and behind the answer in the recording, and
 # the checker's entry. While it is recorded, both are the size of the record when it was asked.
@@ -280,17 +281,21 @@ def stop_and_start(stage):
     stage.create()
 
 
+def lengthen_log(stage, size):
+    log = (stage.data / judge.DATABASE).with_name(f"{pathlib.Path(judge.DATABASE).name}-wal")
+    while log.stat().st_size < size:
+        stage.create(avatar=False)
+
+
 def long_log(stage):
     """SQLite writes its log back into the database, and begins it anew."""
     stage.start()
-    database = stage.data / judge.DATABASE
-    log = database.with_name(database.name + "-wal")
-    while log.stat().st_size < LOG_NEARLY_FULL:
-        stage.create(avatar=False)
-    size = database.stat().st_size
+    lengthen_log(stage, LOG_NEARLY_LONG)
+    size = (stage.data / judge.DATABASE).stat().st_size
     stage.begin()
-    while database.stat().st_size == size:
-        stage.create(avatar=False)
+    lengthen_log(stage, LOG_LONG)
+    stage.service.wait_for(lambda: (stage.data / judge.DATABASE).stat().st_size > size, PATIENCE,
+                           "the log to be written back")
     for _ in range(3):
         stage.create()
 
