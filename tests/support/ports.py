@@ -2,8 +2,10 @@
 
 Test programs run side by side, and a port that one of them chose is free for all to see until
 its server listens. So every program takes ports from blocks of its own: who holds a block's
-first port, bound and never listened on, holds the block.
+first port, bound and never listened on, holds the block. A program that asks all day goes round
+its own: there are not blocks enough for every port to be given once.
 """
+import collections
 import random
 import socket
 
@@ -11,7 +13,11 @@ LOWEST, BELOW, BLOCK = 10000, 32720, 64
 chooser = random.SystemRandom()
 # Sockets on the first ports of this program's blocks, until it ends.
 held = []
-left = []
+# Its ports that it was not given yet; and those that it was, the one of longest ago first.
+fresh = []
+given = collections.deque()
+# So many others are given before a port is again.
+ROUND = 500
 
 
 def bound(port):
@@ -44,10 +50,15 @@ def free_block():
 
 
 def free_port():
-    """A port that this program did not get before, and no other program gets."""
+    """A port that this program was not given lately, and no other program gets."""
     while True:
-        while left:
-            port = left.pop()
+        while fresh:
+            port = fresh.pop()
             if is_free(port):
+                given.append(port)
                 return port
-        left.extend(free_block())
+        for _ in range(len(given) if len(given) >= ROUND else 0):
+            given.rotate(-1)
+            if is_free(given[-1]):
+                return given[-1]
+        fresh.extend(free_block())
