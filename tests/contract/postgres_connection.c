@@ -138,6 +138,31 @@ static void commit__of_unknown_end_is_found_out(void **state)
     }
 }
 
+/* The second transaction of the writers fails before it can tell what came of the first. */
+#define CANCEL_SECOND                                                                          \
+    "CREATE SEQUENCE runs; CREATE FUNCTION run() RETURNS trigger AS $$ BEGIN "                 \
+    "IF nextval('runs') = 2 THEN RAISE 'cancelled' USING ERRCODE = 'query_canceled'; END IF; " \
+    "RETURN NULL; END $$ LANGUAGE plpgsql; "                                                   \
+    "CREATE TRIGGER run BEFORE INSERT ON writers EXECUTE FUNCTION run()"
+
+/* Neither of its operations is then tried by itself, as if nothing had been kept. */
+static void commit__of_unknown_end_is_found_out_though_the_repeat_is_cancelled(void **state)
+{
+    (void)state;
+    user_add(EVE);
+    user_add(BOB);
+    driver_open_behind_proxy();
+    sql(CANCEL_SECOND);
+    proxy_set(PROXY_CUT_ANSWER);
+    struct repository_op *ops[] = {user_op(USER_REPLACE, EVE), user_op(USER_REPLACE, BOB)};
+    ops_apply(ops, 2);
+    assert_int_equal(sql_number("SELECT last_value FROM runs"), 3);
+    for (size_t i = 0; i < 2; i++)
+        assert_int_equal(ops[i]->outcome, REPOSITORY_OK);
+    assert_int_equal(sql_number("SELECT max(version) FROM users"), 2);
+    driver_close_behind_proxy();
+}
+
 static void claim__of_unknown_end_keeps_its_rows(void **state)
 {
     (void)state;
@@ -332,6 +357,7 @@ int main(void)
         CONTRACT(lookups__that_the_server_refuses_fail_alone),
         CONTRACT(batch__cut_between_its_statements_is_done_again),
         CONTRACT(commit__of_unknown_end_is_found_out),
+        CONTRACT(commit__of_unknown_end_is_found_out_though_the_repeat_is_cancelled),
         CONTRACT(claim__of_unknown_end_keeps_its_rows),
         CONTRACT(database__that_goes_away_and_comes_back),
         CONTRACT(batch__whose_second_writer_is_lost_for_good_goes_to_the_first),

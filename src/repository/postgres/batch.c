@@ -377,8 +377,10 @@ enum batch_end batch_run(struct session *session, const struct batch *batch)
     int begun = transaction_begin(session, batch, &now);
     if (begun == 0)
         return batch_prove(session);
-    if (begun < 0)
-        return batch_give_up(session);
+    if (begun < 0) {
+        enum batch_end end = batch_give_up(session);
+        return batch->is_unknown && session->handle ? BATCH_UNKNOWN : end;
+    }
     for (size_t i = 0; i < batch->count; i++)
         outputs_clear(batch->ops[i]);
     if (batch_carry_out(session, batch, now) < 0)

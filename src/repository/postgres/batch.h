@@ -13,6 +13,7 @@ struct batch {
     const char *writer_id; /* this writer's row in writers … */
     int64_t number;        /* … and what it says once this batch is committed */
     const char *beside_id; /* the row of this process's other writer */
+    bool is_unknown;       /* whether it was committed when it was run before */
 };
 
 enum batch_end {
@@ -21,7 +22,8 @@ enum batch_end {
     BATCH_AGAIN,   /* rolled back, because of another transaction */
     BATCH_LOCKED,  /* rolled back: somebody sits on a row */
     BATCH_LOST,    /* rolled back, or about to be: the connection is gone */
-    BATCH_UNKNOWN, /* the connection was lost at COMMIT */
+    BATCH_UNKNOWN, /* committed or not: the connection was lost at COMMIT, or this run of a
+                      batch of unknown end did not get to where it is found out */
 };
 
 /*

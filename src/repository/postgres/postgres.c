@@ -153,6 +153,7 @@ static enum settled batch_settle(const struct postgres *postgres, struct writer 
             log_warning("the connection was lost at COMMIT; finding out what came of it",
                         log_text("error", writer->session.words));
             unknown_until = clock_boot_ms() + UNKNOWN_TIMEOUT_MS;
+            batch.is_unknown = true;
         }
         if (end == BATCH_AGAIN && again++ < AGAIN_MAX)
             continue;
