@@ -313,6 +313,32 @@ static void prune__never_gives_a_persons_number_again(void **state)
     assert_string_equal(page_read(2)->records[1].user_id, EVE);
 }
 
+/* What was last when its own seal was pruned goes with the next: nobody is kept for a number.
+ */
+static void prune__forgets_everybody_when_others_have_come(void **state)
+{
+    (void)state;
+    int64_t gone;
+    erase(ADA, "avatars/1");
+    seal_all();
+    receipts_leave(1);
+    seal_all();
+    seal_age(1, RECEIPTS_KEPT_MS);
+    assert_int_equal(prune(1, page_read(0)->seal.digest, &gone), REPOSITORY_OK);
+    erase(EVE, "avatars/3");
+    seal_all();
+    erase(BOB, "avatars/4");
+    seal_all();
+    seal_age(3, RECEIPTS_KEPT_MS);
+    assert_int_equal(prune(3, page_read(2)->seal.digest, &gone), REPOSITORY_OK);
+    assert_int_equal(page_read(1)->count, 1);
+    seal_age(2, RECEIPTS_KEPT_MS);
+    assert_int_equal(prune(2, page_read(1)->seal.digest, &gone), REPOSITORY_OK);
+    assert_int_equal(sql_number("SELECT count(*) FROM user_receipts"), 1);
+    assert_string_equal(sql_text("SELECT max(user_id) FROM user_receipts"), BOB);
+    assert_int_equal(sql_number("SELECT count(*) FROM receipts"), 1);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -328,6 +354,7 @@ int main(void)
         CONTRACT(prune__leaves_what_was_sealed_today),
         CONTRACT(prune__never_gives_a_number_again),
         CONTRACT(prune__never_gives_a_persons_number_again),
+        CONTRACT(prune__forgets_everybody_when_others_have_come),
     };
     return cmocka_run_group_tests_name("repository: seals", tests, NULL, NULL);
 }

@@ -133,11 +133,16 @@ int sqlite_receipts_seal(struct connection *connection, struct repository_op *op
     return seal_insert(connection, &page->seal) < 0 ? -1 : 0;
 }
 
+/*
+ * The last record of all is left, so that its number is not given again; it goes with the range
+ * behind it, if nothing else is to be left of its own.
+ */
 static int range_prune(struct connection *connection, enum statement statement,
-                       const struct receipt_range *range, int64_t *matched)
+                       const struct receipt_range *range, bool with_one_before,
+                       int64_t *matched)
 {
     struct query query = query_begin(connection, statement);
-    query_number(&query, range->after);
+    query_number(&query, range->after - with_one_before);
     query_number(&query, range->last);
     int changed = query_change(connection, &query);
     *matched += changed;
@@ -146,9 +151,10 @@ static int range_prune(struct connection *connection, enum statement statement,
 
 int sqlite_receipts_prune(struct connection *connection, struct repository_op *op, int64_t now)
 {
-    struct receipt_seal seal, last;
+    struct receipt_seal seal, before, last;
     int found = seal_select(connection, op->seal, &seal);
-    if (found < 0 || seal_select_last(connection, &last) < 0)
+    int preceded = found < 0 ? -1 : seal_select(connection, op->seal - 1, &before);
+    if (preceded < 0 || seal_select_last(connection, &last) < 0)
         return -1;
     bool allowed = seal.number < last.number && strcmp(seal.digest, op->digest) == 0 &&
                    receipt_seal_may_go(&seal, now);
@@ -158,10 +164,13 @@ int sqlite_receipts_prune(struct connection *connection, struct repository_op *o
     struct query mark = query_begin(connection, STATEMENT_SEAL_PRUNE);
     query_number(&mark, seal.number);
     query_number(&mark, now);
+    bool joined = preceded && before.pruned_at;
     if (query_change(connection, &mark) < 0 ||
-        range_prune(connection, STATEMENT_RECEIPTS_PRUNE, &seal.objects, &op->matched) < 0)
+        range_prune(connection, STATEMENT_RECEIPTS_PRUNE, &seal.objects, joined, &op->matched) <
+            0)
         return -1;
-    return range_prune(connection, STATEMENT_USER_RECEIPTS_PRUNE, &seal.persons, &op->matched);
+    return range_prune(connection, STATEMENT_USER_RECEIPTS_PRUNE, &seal.persons, joined,
+                       &op->matched);
 }
 
 static int64_t later(int64_t one, int64_t other)
