@@ -320,7 +320,8 @@ static void engine__is_idle_when_nothing_is_under_way(void **state)
     world.claim_takes = 5 * WORLD_SECOND;
     world_run(&world, world.now + 3 * WORLD_MINUTE);
     int64_t finished = world.marked_finished, redated = world.redated;
-    /* Often enough for each to be under way alone. */
+    /* Often enough for each to be under way alone; a look at the marked goes on for a while. */
+    world.marked_more = 9;
     while (world.marked_finished < finished + 5 || world.redated < redated + 5) {
         bool idle = engine_is_idle(world.engine);
         int64_t done = world.marked_finished + world.redated;
