@@ -22,8 +22,9 @@ bool postgres_user_is_plain(const struct repository_op *op);
 int postgres_user_add(struct session *session, struct repository_op *op, int64_t now);
 int postgres_user_replace_send(struct session *session, struct repository_op *op, int64_t now);
 int postgres_user_replace_take(struct session *session, struct repository_op *op);
-int postgres_user_get_send(struct session *session, struct repository_op *op);
-int postgres_user_get_take(struct session *session, struct repository_op *op);
+/* Every USER_GET among `ops`, by one statement. */
+int postgres_users_get_send(struct session *session, struct repository_op **ops, size_t count);
+int postgres_users_get_take(struct session *session, struct repository_op **ops, size_t count);
 int postgres_user_list(struct session *session, struct repository_op *op);
 
 /*

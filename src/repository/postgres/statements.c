@@ -544,8 +544,11 @@ static const char *const texts[STATEMENT_COUNT] = {
         "WHERE NOT " POINTED_AT("k") " AND NOT " SETTLED(
             "k", "$2") " AND NOT EXISTS (SELECT 1 FROM deletions WHERE deletions.key = k)",
 
-    [STATEMENT_USER_SELECT] = "SELECT " USER_COLUMNS " FROM users "
-                              "WHERE id = $1 AND NOT avatar_should_be_deleted",
+    /* Each with its place among those that were asked for, from one. */
+    [STATEMENT_USERS_SELECT] = "SELECT place, found.* FROM unnest($1::text[]) WITH ORDINALITY "
+                               "AS asked (user_id, place), "
+                               "LATERAL (SELECT " USER_COLUMNS " FROM users WHERE id = user_id "
+                               "AND NOT avatar_should_be_deleted OFFSET 0) AS found",
     [STATEMENT_USER_PAGE] =
         "SELECT " USER_COLUMNS " FROM users "
         "WHERE id > $1 AND NOT avatar_should_be_deleted ORDER BY id LIMIT $2::bigint",
@@ -599,7 +602,7 @@ bool postgres_statement_is_prepared(enum statement statement, bool writes)
 {
     switch (statement) {
     case STATEMENT_LOOK_UP_SETTINGS:
-    case STATEMENT_USER_SELECT:
+    case STATEMENT_USERS_SELECT:
     case STATEMENT_ERASURE:
         return !writes;
     case STATEMENT_BEGIN:

@@ -36,24 +36,39 @@ static void user_read(struct query *query, struct user *user)
     user->version = pq_column_number(query);
 }
 
-int postgres_user_get_send(struct session *session, struct repository_op *op)
+int postgres_users_get_send(struct session *session, struct repository_op **ops, size_t count)
 {
+    struct array ids;
     struct query query;
-    pq_begin(&query, session, STATEMENT_USER_SELECT);
-    pq_text(&query, op->id);
-    return pq_send(&query);
+    int failed = -1;
+    array_init(&ids);
+    for (size_t i = 0; i < count; i++)
+        array_add_text(&ids, ops[i]->verb == USER_GET ? ops[i]->id : "");
+    const char *text = array_text(&ids);
+    if (text) {
+        pq_begin(&query, session, STATEMENT_USERS_SELECT);
+        pq_text(&query, text);
+        failed = pq_send(&query);
+    }
+    array_deinit(&ids);
+    return failed;
 }
 
-int postgres_user_get_take(struct session *session, struct repository_op *op)
+int postgres_users_get_take(struct session *session, struct repository_op **ops, size_t count)
 {
     struct query query;
     if (pq_take(&query, session) < 0)
         return -1;
-    bool found = pq_step(&query);
-    if (found)
+    for (size_t i = 0; i < count; i++) {
+        if (ops[i]->verb == USER_GET)
+            ops[i]->outcome = REPOSITORY_NOT_FOUND;
+    }
+    while (pq_step(&query)) {
+        struct repository_op *op = ops[pq_column_number(&query) - 1];
         user_read(&query, &op->user);
+        op->outcome = REPOSITORY_OK;
+    }
     pq_end(&query);
-    op->outcome = found ? REPOSITORY_OK : REPOSITORY_NOT_FOUND;
     return 0;
 }
 
