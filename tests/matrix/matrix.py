@@ -74,8 +74,6 @@ class Subject(Service):
         self.environment = {**self.environment, "FAILPOINTS_FILE": str(self.rules_file)}
         self.errors.touch()
         self.read = 0
-        # For all its lives: there are not enough for twenty thousand of them.
-        self.port, self.private_port = free_port(), free_port()
 
     def rules(self, text):
         with open(self.rules_file, "r+b", buffering=0) as rules:
@@ -83,6 +81,7 @@ class Subject(Service):
 
     def begin(self, **changes):
         self.options.update(changes)
+        self.port, self.private_port = free_port(), free_port()
         self.process = Process(
             [program("users-service"), *self.arguments(
                 listen=f"127.0.0.1:{self.port}", private_listen=f"127.0.0.1:{self.private_port}")],
