@@ -65,6 +65,15 @@ const char *deletion_reason_name(enum deletion_reason reason)
     return names[reason];
 }
 
+enum deletion_reason deletion_reason_parse(const char *name)
+{
+    for (int reason = REASON_USER; reason < REASON_EXTERNAL; reason++) {
+        if (strcmp(name, deletion_reason_name((enum deletion_reason)reason)) == 0)
+            return (enum deletion_reason)reason;
+    }
+    return REASON_EXTERNAL;
+}
+
 const char *deletion_state_name(enum deletion_state state)
 {
     return state == DELETION_BLOCKED ? "blocked" : "pending";

@@ -94,6 +94,8 @@ static inline bool deletion_is_final(const struct deletion *deletion)
 }
 
 const char *deletion_reason_name(enum deletion_reason reason);
+/* Of a word in the database; one that is not known is somebody else's. */
+enum deletion_reason deletion_reason_parse(const char *name);
 const char *deletion_state_name(enum deletion_state state);
 
 enum claim_kind {

@@ -8,21 +8,12 @@
 /* Between two claims that begin with the row that has been due longest. */
 #define CLAIM_ANEW_MS 5000
 
-static enum deletion_reason reason_parse(const char *name)
-{
-    for (int reason = REASON_USER; reason < REASON_EXTERNAL; reason++) {
-        if (strcmp(name, deletion_reason_name((enum deletion_reason)reason)) == 0)
-            return (enum deletion_reason)reason;
-    }
-    return REASON_EXTERNAL;
-}
-
 int postgres_deletion_read(struct query *query, struct deletion *row)
 {
     row->key = strdup(pq_column_text(query));
     pq_column_copy(query, row->store_id, sizeof row->store_id);
     pq_column_copy(query, row->user_id, sizeof row->user_id);
-    row->reason = reason_parse(pq_column_text(query));
+    row->reason = deletion_reason_parse(pq_column_text(query));
     row->state = *pq_column_text(query) == 'b' ? DELETION_BLOCKED : DELETION_PENDING;
     row->look = *pq_column_text(query) == 's' ? LOOK_SECOND : LOOK_FIRST;
     row->claim = pq_column_number(query);

@@ -1,3 +1,4 @@
+#include "repository/erasure.h"
 #include "repository/postgres/array.h"
 #include "repository/postgres/operations.h"
 
@@ -193,29 +194,16 @@ int postgres_erasure_get_take(struct session *session, struct repository_op *op)
     if (pq_take(&query, session) < 0)
         return -1;
     if (pq_step(&query)) {
-        bool has_row = !pq_column_is_null(&query);
-        bool marked = pq_column_number(&query);
-        int64_t asked = pq_column_number(&query);
-        int64_t left = pq_column_number(&query);
-        int64_t blocked = pq_column_number(&query);
-        int64_t oldest = pq_column_number(&query);
-        int64_t attempts = pq_column_number(&query);
-        int64_t receipt_asked = pq_column_number(&query);
-        int64_t receipt_done = pq_column_number(&query);
-        bool live = has_row && !marked;
-        op->erasure = (struct erasure){
-            .state = live             ? ERASURE_NONE
-                     : blocked        ? ERASURE_BLOCKED
-                     : left || marked ? ERASURE_PENDING
-                     : receipt_done   ? ERASURE_DELETED
-                                      : ERASURE_NONE,
-            .requested_at = receipt_asked ? receipt_asked
-                            : asked       ? asked
-                                          : oldest,
-            .attempts = attempts,
-        };
-        if (op->erasure.state == ERASURE_DELETED)
-            op->erasure.deleted_at = receipt_done;
+        struct erasure_rows rows = {.is_there = !pq_column_is_null(&query)};
+        rows.is_marked = pq_column_number(&query);
+        rows.marked_at = pq_column_number(&query);
+        rows.left = pq_column_number(&query);
+        rows.blocked = pq_column_number(&query);
+        rows.oldest_at = pq_column_number(&query);
+        rows.attempts = pq_column_number(&query);
+        rows.receipt_asked_at = pq_column_number(&query);
+        rows.receipt_at = pq_column_number(&query);
+        op->erasure = erasure_of_rows(&rows);
     }
     pq_end(&query);
     op->outcome = REPOSITORY_OK;

@@ -8,21 +8,12 @@
 /* What came due behind a claim's place waits for no longer than this. */
 #define CLAIM_ANEW_MS 5000
 
-static enum deletion_reason reason_parse(const char *name)
-{
-    for (int reason = REASON_USER; reason < REASON_EXTERNAL; reason++) {
-        if (strcmp(name, deletion_reason_name((enum deletion_reason)reason)) == 0)
-            return (enum deletion_reason)reason;
-    }
-    return REASON_EXTERNAL;
-}
-
 int sqlite_deletion_read(struct query *query, struct deletion *row)
 {
     row->key = strdup(query_column_text(query));
     query_column_copy(query, row->store_id, sizeof row->store_id);
     query_column_copy(query, row->user_id, sizeof row->user_id);
-    row->reason = reason_parse(query_column_text(query));
+    row->reason = deletion_reason_parse(query_column_text(query));
     row->state = *query_column_text(query) == 'b' ? DELETION_BLOCKED : DELETION_PENDING;
     row->look = *query_column_text(query) == 's' ? LOOK_SECOND : LOOK_FIRST;
     row->claim = query_column_number(query);

@@ -1,3 +1,4 @@
+#include "repository/erasure.h"
 #include "repository/sqlite/operations.h"
 
 #include <string.h>
@@ -134,29 +135,17 @@ int sqlite_erasure_get(struct connection *connection, struct repository_op *op)
     query_text(&query, op->id);
     int found = query_step(&query);
     if (found > 0) {
-        bool row = sqlite3_column_type(query.statement, 0) != SQLITE_NULL;
-        bool marked = query_column_number(&query);
-        int64_t asked = query_column_number(&query);
-        int64_t left = query_column_number(&query);
-        int64_t blocked = query_column_number(&query);
-        int64_t oldest = query_column_number(&query);
-        int64_t attempts = query_column_number(&query);
-        int64_t receipt_asked = query_column_number(&query);
-        int64_t receipt_done = query_column_number(&query);
-        bool live = row && !marked;
-        op->erasure = (struct erasure){
-            .state = live             ? ERASURE_NONE
-                     : blocked        ? ERASURE_BLOCKED
-                     : left || marked ? ERASURE_PENDING
-                     : receipt_done   ? ERASURE_DELETED
-                                      : ERASURE_NONE,
-            .requested_at = receipt_asked ? receipt_asked
-                            : asked       ? asked
-                                          : oldest,
-            .attempts = attempts,
-        };
-        if (op->erasure.state == ERASURE_DELETED)
-            op->erasure.deleted_at = receipt_done;
+        struct erasure_rows rows = {.is_there =
+                                        sqlite3_column_type(query.statement, 0) != SQLITE_NULL};
+        rows.is_marked = query_column_number(&query);
+        rows.marked_at = query_column_number(&query);
+        rows.left = query_column_number(&query);
+        rows.blocked = query_column_number(&query);
+        rows.oldest_at = query_column_number(&query);
+        rows.attempts = query_column_number(&query);
+        rows.receipt_asked_at = query_column_number(&query);
+        rows.receipt_at = query_column_number(&query);
+        op->erasure = erasure_of_rows(&rows);
     }
     query_end(&query);
     op->outcome = REPOSITORY_OK;
