@@ -104,10 +104,11 @@ void log_write(enum log_level level, const char *event, const struct log_field *
 {
     if (level < settings.lowest)
         return;
-    struct buffer line;
+    /* All the room that it may have: that memory lacks is what most wants to be said. */
+    char bytes[LINE_MAX_BYTES + 1];
+    struct buffer line = {.bytes = bytes, .capacity = sizeof bytes, .limit = LINE_MAX_BYTES};
     struct log_field whose[] = {log_text("trace", working_for.id),
                                 log_text("request", working_for.span)};
-    buffer_init(&line, LINE_MAX_BYTES);
     if (line_begin(&line, level, event) == 0) {
         if (fields_append(&line, fields, count) && *working_for.id)
             fields_append(&line, whose, 2);
@@ -117,5 +118,4 @@ void log_write(enum log_level level, const char *event, const struct log_field *
             (void)written;
         }
     }
-    buffer_deinit(&line);
 }

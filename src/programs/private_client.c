@@ -106,9 +106,10 @@ void private_client_rest(struct private_client *client, int64_t rest_ms)
     signal_came(client);
 }
 
+/* What a service cannot do now, for want of memory too, is nobody's configuration. */
 static enum error_class status_class(int status)
 {
-    return status == 503                    ? ERROR_UNAVAILABLE
+    return status >= 500 || status == 429   ? ERROR_UNAVAILABLE
            : status == 404 || status == 409 ? ERROR_INVALID
                                             : ERROR_CONFIG;
 }

@@ -6,6 +6,7 @@ import subprocess
 import pytest
 
 from tests.support import images, programs
+from tests.support.scripted_server import Reply, ScriptedServer
 
 PATIENCE = 30
 
@@ -196,6 +197,18 @@ def test_nobody_at_home_is_unavailable(moved, tmp_path):
     one, _ = moved(1)
     one.stop()
     assert copy(one).returncode == 69
+
+
+@pytest.mark.parametrize("status, code", [(500, 69), (503, 69), (429, 69), (401, 78)])
+def test_what_the_service_cannot_do_now_is_no_fault_of_the_configuration(tmp_path, status, code):
+    server = ScriptedServer().on("GET", "/api/files/copy", Reply(status, {"message": "not now"}))
+    try:
+        done = subprocess.run([programs.program("users-service"), "files", "copy", "--private",
+                               server.url("")], stdin=subprocess.DEVNULL, capture_output=True,
+                              text=True, timeout=PATIENCE, check=False)
+    finally:
+        server.close()
+    assert done.returncode == code and f"answered {status}: not now" in done.stderr, done
 
 
 @pytest.mark.parametrize("query", [{"limit": 0}, {"limit": 251}, {"limit": "x"},

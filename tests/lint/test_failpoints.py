@@ -30,9 +30,9 @@ def test_every_call_of_a_driver_has_its_failpoint(build):
     assert not list(failpoints.all_drivers_faults(ROOT))
 
 
-@pytest.mark.parametrize("driver, call", [("files", "renameat2"), ("s3", "curl_multi_perform"),
+@pytest.mark.parametrize("driver, call", [("files", "renameat2"), ("curl", "curl_multi_perform"),
                                           ("sqlite", "sqlite3_step"), ("postgres", "PQflush"),
-                                          ("rabbitmq", "amqp_basic_publish")])
+                                          ("rabbitmq", "amqp_basic_publish"), ("job", "rename")])
 def test_a_call_without_a_failpoint_is_found(build, tree, driver, call):
     header = tree / f"src/failpoints/calls_{driver}.h"
     header.write_text(header.read_text().replace(f"#define {call}(", f"#define other_{call}("))

@@ -7,6 +7,7 @@ import subprocess
 import pytest
 
 from support import postgres, programs
+from support.rows import contents
 from support.service import person
 
 PATIENCE = 60
@@ -15,25 +16,9 @@ ONCE = {"Idempotency-Key": "once"}
 CROWD = 150000
 
 
-def read(path, query, *values):
-    with contextlib.closing(sqlite3.connect(path)) as shell:
-        return shell.execute(query, values).fetchall()
-
-
 def run_sql(path, statement, *values):
     with contextlib.closing(sqlite3.connect(path)) as shell, shell:
         shell.execute(statement, values)
-
-
-def contents(path, like):
-    """Every row of the tables, with the columns that they have in the database `like`."""
-    tables = [name for (name,) in read(like, "SELECT name FROM sqlite_schema WHERE type = 'table' "
-                                             "AND name NOT LIKE 'sqlite%'")]
-    columns = {table: ", ".join(row[1] for row in read(like, f"PRAGMA table_info({table})"))
-               for table in tables}
-    hidden = {"about": "WHERE name <> 'schema_version'"}
-    return {table: sorted(read(path, f"SELECT {columns[table]} FROM {table} "
-                                     f"{hidden.get(table, '')}"), key=repr) for table in tables}
 
 
 class Move:

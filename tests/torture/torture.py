@@ -20,13 +20,10 @@ import collections
 import concurrent.futures
 import contextlib
 import fnmatch
-import hashlib
-import mmap
 import multiprocessing
 import os
 import pathlib
 import re
-import struct
 import subprocess
 import sys
 import tempfile
@@ -35,16 +32,18 @@ from unittest import mock
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(ROOT / "tests" / folder) for folder in ("", "matrix", "checker")]
 
+import commands  # noqa: E402
 import matrix  # noqa: E402
+from faults import ALLOCATIONS, Case, Faults, cases_of, chance, passes_of  # noqa: E402
 from support import contract, images, postgres, service as services  # noqa: E402
 from support.client import NO_ANSWER  # noqa: E402
-from support.programs import program, wait_for  # noqa: E402
+from support.programs import Process, program, wait_for  # noqa: E402
 
 PATIENCE = matrix.PATIENCE
 # Who ends by itself and cuts off its clients is gone soon.
 ENDING = 20
 # What a process that ends by itself may end with: it says why on standard error.
-EX_UNAVAILABLE, EX_CONFIG = 69, 78
+EX_UNAVAILABLE, EX_SOFTWARE, EX_CONFIG = 69, 70, 78
 # What a client is answered that did something wrong.
 BLAME = (400, 401, 403, 405, 406, 411, 412, 413, 414, 415, 416, 422, 431)
 # Faults that last are met so often before they are lifted, unless the flow ends before.
@@ -54,45 +53,10 @@ WORLD = 150
 
 OPTIONS = {**matrix.OPTIONS, "delete_wait": "1s", "startup_timeout": "1s", "timer": "on"}
 
-CALLS = {"CALL": (".before", ".after"), "MAKE": (".before",), "DO": (), "VOID": ()}
-# Of the layer below SQLite, src/failpoints/sqlite_files.c.
-FILES = {"open": (".before",), "lock": (".before",)}
-
 # What a process that goes on does not miss, and a power cut would: an answer must tell of it.
 SYNCED = {"create": r"files/local/object\.\w+\.(fsync|renameat2)\b",
           "replace": r"files/local/object\.\w+\.(fsync|renameat2)\b",
           "delete": r"files/local/delete\.\w+\.(fsync|unlinkat)\b"}
-
-Case = collections.namedtuple("Case", "flow what number lasts")
-# What fails is a failpoint's name, or an allocation: the program's own, with Jansson's and curl's; or
-# one of SQLite's, by their number in allocations.h.
-ALLOCATIONS = {"allocation": 1, "allocation in SQLite": 2}
-GRANTED, ONE_FAILS, FAIL_FROM = range(3)
-
-
-def kinds_of_calls():
-    """By a call's name: how it can fail, from the headers that make it one."""
-    kinds = {}
-    for header in sorted((ROOT / "src" / "failpoints").glob("calls_*.h")):
-        kinds |= {name: kind for kind, name in re.findall(
-            r"FAILPOINT_([A-Z]+)\(\s*(\w+)", header.read_text(encoding="utf-8"))}
-    return kinds
-
-
-KINDS = kinds_of_calls()
-
-
-def sides(point):
-    """Where a call, named without a side, can be made to fail."""
-    place, callee = point.rsplit(".", 1)
-    if place.startswith("repository/sqlite/files."):
-        return FILES.get(callee, (".before", ".after"))
-    return CALLS[KINDS[callee]]
-
-
-def chance(seed, *about):
-    """A number that these always give."""
-    return int.from_bytes(hashlib.sha256(repr((seed, about)).encode()).digest()[:6], "big")
 
 
 class Subject(matrix.Subject):
@@ -100,11 +64,8 @@ class Subject(matrix.Subject):
 
     def __init__(self, folder, **options):
         super().__init__(folder, **options)
-        self.allocations_file = self.folder / "allocations"
-        self.allocations_file.write_bytes(bytes(mmap.PAGESIZE))
-        self.environment["ALLOCATIONS_FILE"] = str(self.allocations_file)
-        with open(self.allocations_file, "r+b") as file:
-            self.memory = mmap.mmap(file.fileno(), 0)
+        self.faults = Faults(self.folder)
+        self.environment |= self.faults.environment
         self.heard = ""
 
     def begin(self, **changes):
@@ -117,35 +78,15 @@ class Subject(matrix.Subject):
         if self.process:
             self.close_clients()
 
-    def put(self, place, value):
-        struct.pack_into("=q", self.memory, 8 * place, value)
-
-    def allocations(self):
-        """How often memory was asked for, and how often refused, since it was last set."""
-        return struct.unpack_from("=qq", self.memory, 16)
-
     def harm(self, case):
         """From here on the case's fault is there."""
         self.heard = ""
-        if case.what in ALLOCATIONS:
-            self.put(0, GRANTED)
-            for place, value in ((1, case.number), (2, 0), (3, 0), (4, ALLOCATIONS[case.what]),
-                                 (0, FAIL_FROM if case.lasts else ONE_FAILS)):
-                self.put(place, value)
-            return
-        passes, term = case.number - 1, "" if case.lasts else "1*"
-        self.rules(f"{case.what}={passes}*off->{term}return;{case.what}={passes}*off->{term}trace")
-
-    def mend(self):
-        self.put(0, GRANTED)
-        self.rules("")
+        self.faults.harm(case)
 
     def met(self, case):
         """How often the fault was met."""
-        if case.what in ALLOCATIONS:
-            return self.allocations()[1]
         self.heard += self.said()
-        return len(re.findall(rf"^failpoint {re.escape(case.what)}$", self.heard, re.MULTILINE))
+        return self.faults.met(case, self.heard)
 
     def is_running(self):
         return self.process is not None and self.process.is_running()
@@ -288,12 +229,104 @@ class World(matrix.World):
         return [f"after two sweeps something fails: {failure}" for failure in failures[2:]]
 
 
-class Flow(matrix.Flow):
-    """As in the matrix; `lasts`: the act goes on by itself until `ended` says that it has ended."""
+class Both:
+    """Two stores that a service has, as the checker sees them: as one."""
 
-    def __init__(self, *arguments, ended=None, **options):
+    def __init__(self, *stores):
+        self.stores = list(stores)
+
+    def keys(self):
+        return set().union(*(store.keys() for store in self.stores))
+
+    def read(self, key):
+        return next(store for store in self.stores if key in store.keys()).read(key)
+
+    def temporary(self):
+        return set().union(*(store.temporary() for store in self.stores))
+
+
+class Moving(World):
+    """A service with two stores; `files copy` brings over what there is from one to the other."""
+
+    def __init__(self, folder, provider):
+        super().__init__(folder, provider)
+        places = [self.folder / name for name in ("one", "other")]
+        for place in places:
+            place.mkdir()
+        self.addresses = [self.standin.url(place.name) if self.standin else f"file://{place}"
+                          for place in places]
+        self.store = Both(*(matrix.S3Store(self.standin, place.name) if self.standin
+                            else matrix.LocalStore(place) for place in places))
+        self.subject.options["files"] = self.addresses[0]
+        self.copying, self.copied = None, False
+        self.told = self.folder / "copying"
+
+    def close(self):
+        if self.copying and self.copying.is_running():
+            self.copying.kill()
+        super().close()
+
+    def move(self):
+        """The service goes to the other store: what its users have is in the one before."""
+        wait_for(lambda: self.create() == 201 and len(self.users) > 1, PATIENCE, "users")
+        self.addresses.reverse()
+        self.store.stores.reverse()
+        self.copied = False
+        self.subject.stop()
+        self.subject.begin(files=self.addresses[0], files_also=self.addresses[1])
+        self.subject.wait_until_ready()
+
+    def copy(self, _=None):
+        self.told.write_bytes(b"")
+        self.copying = Process(
+            [program("users-service"), "files", "copy", "--limit", "1", "--private",
+             f"http://127.0.0.1:{self.subject.private_port}", "--token-file",
+             self.subject.token_file], self.told)
+        return True
+
+    def copy_ended(self):
+        """Whether the command has, with a code of its table, and words if not all was copied."""
+        if self.copying.is_running():
+            return False
+        code, words = self.copying.ends(), self.copying.complaint()
+        assert code in (0, EX_UNAVAILABLE, EX_SOFTWARE), f"the copy ended with {code}\n{words}"
+        assert code == 0 or re.search(r"^users-service: .", words, re.MULTILINE), (
+            f"the copy ended with {code} and no reason\n{words}")
+        self.copied = self.copied or code == 0
+        return True
+
+    def copy_again(self):
+        """With the fault gone one more brings over what is left."""
+        def ended_well():
+            self.copy()
+            wait_for(self.copy_ended, PATIENCE, "a copy to end", 0.01)
+            return self.copied
+
+        if not self.copied:
+            wait_for(ended_well, PATIENCE, "a copy to bring over all that is left", 0.1)
+        return [fault for fault in self.judge() if fault.startswith("not copied")]
+
+    def judge(self, quiescent=False):
+        """And whoever was said to be in the new store is."""
+        found = super().judge(quiescent)
+        if self.copied:
+            with contextlib.closing(matrix.sqlite3.connect(self.folder / "copy/users.db")) as copy:
+                keys = {key for (key,) in copy.execute(
+                    "SELECT avatar_key FROM users WHERE NOT avatar_should_be_deleted "
+                    "AND avatar_key IS NOT NULL")}
+            found += [f"not copied: {key}" for key in keys - self.store.stores[0].keys()]
+        return found
+
+
+class Flow(matrix.Flow):
+    """
+    As in the matrix. `ended`: the act goes on by itself until this says that it has ended. `again`:
+    what is done once the fault is gone, and finds what is wrong then. `world`: what it happens to.
+    """
+
+    def __init__(self, *arguments, ended=None, again=None, world=World, **options):
         super().__init__(*arguments, **{"timer": "on", **options})
-        self.ended = ended
+        self.ended, self.again, self.world = ended, again, world
 
 
 FLOWS = {
@@ -311,6 +344,8 @@ FLOWS = {
     "sweep": Flow(matrix.prepare_sweep, lambda world, _: world.sweep(), inline="off",
                   timer="off"),
     "start": Flow(running=False),
+    "copy": Flow(Moving.move, Moving.copy, ended=Moving.copy_ended, again=Moving.copy_again,
+                 world=Moving),
 }
 
 
@@ -333,10 +368,10 @@ class Lane:
         if self.world:
             self.world.close()
 
-    def new_world(self):
+    def new_world(self, flow):
         self.close()
         self.worlds, self.left, self.flow = self.worlds + 1, WORLD, None
-        self.world = World(self.folder / f"world{self.worlds}", self.provider)
+        self.world = flow.world(self.folder / f"world{self.worlds}", self.provider)
 
     def run_service(self, flow):
         """A service with the flow's options, ready: the one that runs, if it has them."""
@@ -398,10 +433,11 @@ class Lane:
                 and re.match(SYNCED.get(case.flow, "$"), case.what) is not None)
 
     def census(self):
-        """What each flow passes, and how often it asks for memory."""
-        self.new_world()
-        for what in ALLOCATIONS:
-            for name, flow in FLOWS.items():
+        """What each flow passes, and how often it asks for memory; the first flow's comes last."""
+        for name, flow in reversed(FLOWS.items()):
+            if type(self.world) is not flow.world:
+                self.new_world(flow)
+            for what in ALLOCATIONS:
                 self.watch(name, flow, what)
 
     def watch(self, name, flow, what):
@@ -412,18 +448,14 @@ class Lane:
             subject.said()
         elif subject.is_running():
             subject.stop()
-        subject.harm(Case(name, what, 1 << 40, False))
-        subject.rules("*=trace")
+        subject.faults.watch(what)
         if not flow.running:
             self.begins(flow, None)
         elif flow.act(self.world, prepared) and flow.ended:
             wait_for(lambda: flow.ended(self.world), PATIENCE, "it to end", 0.01)
-        traced = re.findall(r"^failpoint (\S+)$", subject.said(), re.MULTILINE)
-        self.asked[name, what] = subject.allocations()[0]
-        subject.mend()
-        self.passes[name] = collections.Counter(
-            point for point in traced
-            if point[point.rindex("."):] in sides(point.rpartition(".")[0]))
+        self.asked[name, what] = subject.faults.asked()
+        subject.faults.mend()
+        self.passes[name] = passes_of(subject.said())
 
     def fail(self, case, fault):
         self.found.append(f"{self.name}, {case.flow}, {case.what}, {case.number}, "
@@ -450,7 +482,7 @@ class Lane:
         except AssertionError as error:
             self.fail(case, f"{error}\n{subject.heard[-3000:]}{subject.process.complaint(8)}")
         met = subject.met(case)
-        subject.mend()
+        subject.faults.mend()
         if met:
             self.met[case] += 1
         self.recover(case, flow)
@@ -480,9 +512,11 @@ class Lane:
             self.is_well_again(case)
             if flow.ended:
                 wait_for(lambda: flow.ended(self.world), PATIENCE, "what was begun to end", 0.01)
+            for fault in flow.again(self.world) if flow.again else ():
+                self.fail(case, f"afterwards: {fault}")
         except (matrix.Killed, AssertionError) as error:
             self.fail(case, f"afterwards: {error}\n{self.subject.process.complaint()}")
-            self.new_world()
+            self.new_world(flow)
 
     def finish(self):
         try:
@@ -501,9 +535,9 @@ class Lane:
         for case in cases:
             if len(self.found) >= at_most:
                 break
-            if self.left == 0:
+            if self.left == 0 or type(self.world) is not FLOWS[case.flow].world:
                 self.finish()
-                self.new_world()
+                self.new_world(FLOWS[case.flow])
             self.left -= 1
             if not self.try_case(case):
                 # Another thread went another way: the first time is met for sure.
@@ -516,19 +550,10 @@ class Lane:
 
     # What there is to try.
 
-    def calls(self):
-        """Every case of a call that fails: at the first passes, and in the middle of all."""
-        for flow, points in self.passes.items():
-            for point, passes in sorted(points.items()):
-                for number in sorted({*range(1, min(passes, 3) + 1), (passes + 1) // 2}):
-                    yield Case(flow, point, number, False)
-                    yield Case(flow, point, number, True)
-
-    def allocations(self):
-        for (flow, what), asked in self.asked.items():
-            for number in range(1, asked + 1):
-                yield Case(flow, what, number, False)
-                yield Case(flow, what, number, True)
+    def everything(self):
+        for flow, passes in self.passes.items():
+            yield from cases_of(flow, passes, {what: self.asked[flow, what]
+                                               for what in ALLOCATIONS})
 
     def call_sites(self):
         """
@@ -572,9 +597,6 @@ def in_order(cases):
     return sorted(cases, key=lambda case: list(FLOWS).index(case.flow))
 
 
-Result = collections.namedtuple("Result", "name cases met missed ended found")
-
-
 def run_lane(database, provider, seed, choose):
     """A lane from its beginning to its end; `choose` takes its cases from it."""
     with contextlib.ExitStack() as stack:
@@ -588,13 +610,13 @@ def run_lane(database, provider, seed, choose):
         lane.census()
         cases = in_order(choose(lane))
         lane.run(cases)
-        return Result(lane.name, len(cases), sum(lane.met.values()), lane.missed,
+        return commands.Result(lane.name, len(cases), sum(lane.met.values()), lane.missed,
                       dict(lane.ended), lane.found)
 
 
 def chosen_cases(lane, asked, part):
-    """What was asked for, and of that one part."""
-    everything = [case for case in [*lane.calls(), *lane.allocations()]
+    """What was asked for of a lane or a command, and of that one part."""
+    everything = [case for case in lane.everything()
                   if fnmatch.fnmatch(f"{case.flow}/{case.what}", asked.only)]
 
     def is_taken(case):
@@ -605,9 +627,18 @@ def chosen_cases(lane, asked, part):
     return [case for i, case in enumerate(taken) if i % asked.parts == part]
 
 
+def is_asked(asked, flows):
+    """Whether one of these may be in what was asked for."""
+    return any(fnmatch.fnmatch(flow, asked.only.split("/")[0]) for flow in flows)
+
+
 def run_part(database, provider, asked, part):
     return run_lane(database, provider, asked.seed,
                     lambda lane: chosen_cases(lane, asked, part))
+
+
+def run_command_part(name, asked, part):
+    return commands.run_command(name, asked.seed, lambda bench: chosen_cases(bench, asked, part))
 
 
 def use_torture_programs():
@@ -637,7 +668,10 @@ def main():
             asked.lanes, multiprocessing.get_context("spawn")))
         runs = [pool.submit(run_part, database, provider, asked, part)
                 for part in range(asked.parts) for database in matrix.DATABASES
-                for provider in matrix.PROVIDERS]
+                for provider in matrix.PROVIDERS if is_asked(asked, FLOWS)]
+        runs += [pool.submit(run_command_part, name, asked, part)
+                 for part in range(asked.parts) for name in commands.COMMANDS
+                 if is_asked(asked, [name])]
         for run in concurrent.futures.as_completed(runs):
             result = run.result()
             tried, found = tried + result.met, found + len(result.found)

@@ -1,8 +1,9 @@
 /*
- * The failpoints of the S3 driver: what it asks of curl, and the files that credentials are in.
+ * The failpoints of whatever asks curl: the S3 driver, with the files that its credentials are
+ * in, and the HTTP client.
  */
-#ifndef FAILPOINTS_CALLS_S3_H
-#define FAILPOINTS_CALLS_S3_H
+#ifndef FAILPOINTS_CALLS_CURL_H
+#define FAILPOINTS_CALLS_CURL_H
 
 #include "failpoints/failpoints.h"
 
