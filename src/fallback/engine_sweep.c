@@ -162,6 +162,15 @@ void engine_sweeps_stop(struct engine *engine)
     }
 }
 
+/*
+ * A probe takes a pending row. Where none can be had, a look at the store decides in its place,
+ * and blocked rows wait for that: else each sweep would end before it, with nothing tried.
+ */
+static bool look_is_awaited(const struct sweep *sweep, const struct claim *claim)
+{
+    return sweep->probe_only && sweep->backlog.blocked > 0 && claim->claimed.count == 0;
+}
+
 void engine_sweep_claimed(struct sweep *sweep, const struct page *page, enum claim_kind kind)
 {
     sweep->claiming = false;
@@ -182,7 +191,8 @@ void engine_sweep_claimed(struct sweep *sweep, const struct page *page, enum cla
         if (strcmp(key, sweep->after_key) > 0)
             memcpy(sweep->after_key, key, strlen(key) + 1);
     }
-    if (claim->claimed.count + claim->live_users < page->asked && sweep->stage < SWEEP_DRAINING)
+    if (claim->claimed.count + claim->live_users < page->asked &&
+        sweep->stage < SWEEP_DRAINING && !look_is_awaited(sweep, claim))
         sweep_drain(sweep, false);
 }
 

@@ -205,6 +205,50 @@ static void sweep__closes_the_breaker_and_walks_on_when_the_probe_succeeds(void 
     assert_int_equal(sweep.deleted, 100);
 }
 
+static void breaker_open_with_blocked_rows(void)
+{
+    rows_add(15);
+    world.up = false;
+    static struct waiter waiters[5];
+    for (int i = 0; i < 5; i++) {
+        waiters[i] = (struct waiter){0};
+        world_hand(&world, &waiters[i], "x", world.rows[i].deletion.key);
+        world_run(&world, world.now + 100);
+        world.rows[i].finished = true;
+    }
+    for (int i = 5; i < 15; i++) {
+        world.rows[i].deletion.state = DELETION_BLOCKED;
+        world.rows[i].deletion.due_at += WORLD_DAY;
+        strcpy(world.rows[i].deletion.error_class, i < 10 ? "AccessDenied" : "ObjectLocked");
+    }
+    assert_int_equal(engine_breaker(world.engine, 0), BREAKER_OPEN);
+}
+
+static void sweep__tries_blocked_rows_though_it_has_nothing_to_probe_with(void **state)
+{
+    (void)state;
+    breaker_open_with_blocked_rows();
+    world.up = true;
+    world_sweep(&world, &sweep, 1000, 25 * WORLD_SECOND);
+    assert_int_equal(engine_breaker(world.engine, 0), BREAKER_CLOSED);
+    assert_false(sweep.more);
+    assert_int_equal(sweep.deleted, 10);
+    assert_int_equal(world_left(&world), 0);
+}
+
+static void sweep__with_nothing_to_probe_with_ends_with_the_look_that_fails(void **state)
+{
+    (void)state;
+    breaker_open_with_blocked_rows();
+    int64_t began = world.now, asked = world.deletes_sent;
+    world_sweep(&world, &sweep, 1000, 25 * WORLD_SECOND);
+    assert_false(sweep.more);
+    assert_int_equal(sweep.attempted, 0);
+    assert_int_equal(world.deletes_sent, asked);
+    assert_in_range(world.now - began, 0, 5 * WORLD_SECOND);
+    assert_int_not_equal(sweep.breaker, BREAKER_CLOSED);
+}
+
 static void sweep__stops_when_the_breaker_opens_under_way(void **state)
 {
     (void)state;
@@ -472,6 +516,8 @@ int main(void)
         WORLD_TEST(sweep__with_the_breaker_open_sends_one_probe),
         WORLD_TEST(sweep__ends_soon_after_a_long_outage_too),
         WORLD_TEST(sweep__closes_the_breaker_and_walks_on_when_the_probe_succeeds),
+        WORLD_TEST(sweep__tries_blocked_rows_though_it_has_nothing_to_probe_with),
+        WORLD_TEST(sweep__with_nothing_to_probe_with_ends_with_the_look_that_fails),
         WORLD_TEST(sweep__stops_when_the_breaker_opens_under_way),
         WORLD_TEST(sweep__probes_one_row_of_each_blocked_class),
         WORLD_TEST(sweep__unblocks_a_class_whose_probe_succeeds),
