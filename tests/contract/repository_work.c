@@ -325,6 +325,23 @@ static void reopen__twice_takes_back_each_receipt_once(void **state)
     assert_int_equal(corrected_count(), 2);
 }
 
+/* R6: also of a database whose clock was set back, and whose claims went on from a time. */
+static void reopen__again_gives_claims_above_all_that_were_given(void **state)
+{
+    (void)state;
+    int64_t given = backlog_get().now + INT64_C(86400000);
+    deletion_leave(ADA, "k/1");
+    finish("k/1");
+    assert_int_equal(reopen(STORE, 1), 1);
+    sql("UPDATE deletions SET claim = %lld", (long long)given);
+    for (int i = 0; i < 3; i++) {
+        finish("k/1");
+        assert_int_equal(reopen(STORE, 1), 1);
+        assert_true(row_number("k/1", "claim") > given);
+        given = row_number("k/1", "claim");
+    }
+}
+
 static void reopen__of_a_failed_upload_needs_one_look_only(void **state)
 {
     (void)state;
@@ -445,6 +462,7 @@ int main(void)
         CONTRACT(reopen__makes_receipts_work_again),
         CONTRACT(reopen__leaves_other_stores_and_older_receipts),
         CONTRACT(reopen__twice_takes_back_each_receipt_once),
+        CONTRACT(reopen__again_gives_claims_above_all_that_were_given),
         CONTRACT(reopen__of_a_failed_upload_needs_one_look_only),
         CONTRACT(reopen__keeps_a_user_who_was_about_to_go),
         CONTRACT(store__is_adopted_once_and_remembered),

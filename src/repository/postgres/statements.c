@@ -407,11 +407,14 @@ static const char *const texts[STATEMENT_COUNT] = {
         "SELECT id FROM users WHERE id = ANY ($1::text[]) AND " MARKED " AND " POINTER " = '' "
         "AND NOT EXISTS (SELECT 1 FROM deletions WHERE user_id = users.id OFFSET 0) "
         "ORDER BY id FOR UPDATE SKIP LOCKED",
-    /* Its claims go on from the time: above all that were given before (R6). */
+    /*
+     * Its claims go on above all that were given before (R6), whatever the clock was set to
+     * since: the numbers of receipts rise, and no time from which they went on is so large.
+     */
     [STATEMENT_REOPEN_DELETIONS] =
         "INSERT INTO deletions (key, store_id, user_id, reason, look, claim, created_at, "
         "not_before, due_at) SELECT DISTINCT ON (key) key, store_id, user_id, reason, "
-        "'second', $3::bigint, requested_at, "
+        "'second', (1::bigint << 44) + (id << 24), requested_at, "
         "$3::bigint, $3::bigint FROM receipts WHERE " STANDING
         " ORDER BY key, requested_at ON CONFLICT (key) DO NOTHING",
     [STATEMENT_REOPEN_RECEIPTS] =

@@ -268,11 +268,15 @@ static const char *const texts[STATEMENT_COUNT] = {
         "DELETE FROM users INDEXED BY users_marked "
         "WHERE avatar_should_be_deleted = 1 AND id > ?1 AND id <= ?2 AND avatar_key IS NULL "
         "AND NOT EXISTS (SELECT 1 FROM deletions WHERE user_id = users.id)",
-    /* Its claims go on from the time: above all that were given before (R6). */
+    /*
+     * Its claims go on above all that were given before (R6), whatever the clock was set to
+     * since: the numbers of receipts rise, and no time from which they went on is so large.
+     */
     [STATEMENT_REOPEN_DELETIONS] =
         "INSERT INTO deletions (key, store_id, user_id, reason, look, claim, created_at, "
         "not_before, due_at) "
-        "SELECT key, store_id, user_id, reason, 'second', ?3, min(requested_at), ?3, ?3 "
+        "SELECT key, store_id, user_id, reason, 'second', (1 << 44) + (max(id) << 24), "
+        "min(requested_at), ?3, ?3 "
         "FROM receipts WHERE " STANDING " GROUP BY key ON CONFLICT (key) DO NOTHING",
     [STATEMENT_REOPEN_RECEIPTS] =
         "INSERT INTO receipts (key, store_id, user_id, reason, kind, attempts, status, "
