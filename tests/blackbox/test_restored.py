@@ -40,11 +40,14 @@ def refusal(one, **changes):
 def erased(service, tmp_path):
     """
     A stopped service with a backup, an export of its receipts, and what happened in between:
-    one person was erased, one lost the image, one got another, and one stayed as it was.
+    one person was erased, one lost the image, one got another, and one, who had got another
+    before, stayed as it was.
     """
     one = service()
     one.wait_until_ready()
     one.gone, one.bare, one.other, one.kept = (one.create_with_avatar()["id"] for _ in range(4))
+    assert one.put_avatar(one.kept, images.png(width=8)).status == 200
+    one.wait_for(lambda: len(one.objects()) == 4, 30, "the old image to go")
     one.stop()
     one.backup = one.copy_of_database(tmp_path / "backup")
     one.start().wait_until_ready()

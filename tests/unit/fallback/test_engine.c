@@ -430,6 +430,7 @@ static void engine__looks_at_many_marked_users_in_slices(void **state)
     world.claim_takes = WORLD_SECOND;
     world_run(&world, world.now + WORLD_MINUTE + 7 * WORLD_SECOND);
     assert_int_equal(world.marked_finished - before, 6);
+    assert_int_equal(world.marked_astray, 0);
 }
 
 /* Six minutes of work rest for nine times as long. */

@@ -194,6 +194,13 @@ static void write_apply(struct world *world, struct repository_op *op)
     case MARKED_FINISH:
         world->marked_finished++;
         op->more = world->marked_more > 0 && world->marked_more-- > 0;
+        /* It goes on behind the last user that the slice before looked at. */
+        world->marked_astray += strcmp(op->cursor, world->marked_last) != 0;
+        world->marked_last[0] = '\0';
+        if (op->more)
+            snprintf(world->marked_last, sizeof world->marked_last, "%lld",
+                     (long long)world->marked_finished);
+        memcpy(op->key, world->marked_last, sizeof world->marked_last);
         break;
     case RECEIPTS_REOPEN:
         world->reopens++;

@@ -63,7 +63,9 @@ struct world {
     const char *older_id;
 
     int64_t marked_finished, redated;
-    int64_t marked_more; /* how often the next look is not the last */
+    int64_t marked_more;   /* how often the next look is not the last */
+    int64_t marked_astray; /* slices that began elsewhere than behind the one before */
+    char marked_last[24];  /* up to where the look that is under way has come */
     struct waiter *answered[64];
     size_t answered_count;
     struct sweep *swept; /* the last sweep that ended */
