@@ -224,6 +224,10 @@ void clients_begin(int64_t until_ms)
         client_plan(chance_of(400) ? WISH_ADD_WITH_AVATAR : WISH_ADD, users[i],
                     chance_between(100, SECONDS(20)));
     }
+    /* Sometimes everybody goes at once, and is finished together. */
+    int64_t exodus = chance_of(150) ? chance_between(SECONDS(20), until_ms) : 0;
+    for (int64_t i = 0; i < user_count && exodus; i++)
+        client_plan(WISH_DELETE, users[i], exodus + chance_between(0, 2));
     /* Many wishes come close to one another, and meet. */
     for (int64_t at = 0; wishes-- > 0;) {
         at = chance_of(400) ? at + chance_between(0, 200) : chance_between(0, until_ms);
@@ -235,7 +239,7 @@ void clients_gather(void)
 {
     if (virtual_now() > busy_until)
         return;
-    for (int64_t more = chance_between(1, 4); more-- > 0;)
+    for (int64_t more = chance_between(2, 8); more-- > 0;)
         client_plan(wish_draw(), users[chance_between(0, user_count - 1)],
                     chance_between(0, 400));
 }

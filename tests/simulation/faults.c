@@ -58,6 +58,18 @@ static void swap_plan(void)
         windows[FAULT_STORE_SWAPPED].from + chance_between(SECONDS(90), SECONDS(150));
 }
 
+static void window_plan(enum fault fault, int64_t middle, int64_t until_ms)
+{
+    windows[fault].from = chance_between(0, middle);
+    windows[fault].until = chance_between(middle + 1, until_ms);
+    if (fault == FAULT_STORE_SWAPPED)
+        swap_plan();
+    if (windows[fault].until > end)
+        end = windows[fault].until;
+    trace_say("fault: %s from %.3f to %.3f", fault_name(fault),
+              (double)windows[fault].from / 1000, (double)windows[fault].until / 1000);
+}
+
 void faults_plan(int64_t until_ms, bool clock_goes_back)
 {
     memset(windows, 0, sizeof windows);
@@ -68,14 +80,10 @@ void faults_plan(int64_t until_ms, bool clock_goes_back)
         enum fault fault = (enum fault)chance_between(0, FAULT_COUNT - 1);
         if (windows[fault].until || (fault == FAULT_DATABASE_CLOCK && !clock_goes_back))
             continue;
-        windows[fault].from = chance_between(0, middle);
-        windows[fault].until = chance_between(middle + 1, until_ms);
-        if (fault == FAULT_STORE_SWAPPED)
-            swap_plan();
-        if (windows[fault].until > end)
-            end = windows[fault].until;
-        trace_say("fault: %s from %.3f to %.3f", fault_name(fault),
-                  (double)windows[fault].from / 1000, (double)windows[fault].until / 1000);
+        window_plan(fault, middle, until_ms);
+        /* Only a walk that lasts can see the clock fall. */
+        if (fault == FAULT_DATABASE_CLOCK && !windows[FAULT_STORE_SLOW].until && chance_of(500))
+            window_plan(FAULT_STORE_SLOW, middle, until_ms);
     }
 }
 

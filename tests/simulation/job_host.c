@@ -1,5 +1,6 @@
 #include "job_host.h"
 
+#include "base/log.h"
 #include "config/options.h"
 #include "faults.h"
 #include "files/driver.h"
@@ -40,6 +41,20 @@ static size_t signal_count;
 static int64_t step_at;
 static int64_t wall_seen;
 
+/* What its calls were answered last, to be held against what it says and does. */
+static struct {
+    bool finished; /* a sweep came to its end, and said so */
+    int64_t not_before;
+    char cursor[SWEEP_CURSOR_SIZE]; /* of the run that is under way */
+} answered;
+
+static void answers_forget(void)
+{
+    answered.finished = false;
+    answered.not_before = 0;
+    answered.cursor[0] = '\0';
+}
+
 static void job_step_plan(int64_t at);
 
 static void job_start(void *owner)
@@ -48,6 +63,7 @@ static void job_start(void *owner)
     struct error error = {0};
     (void)owner;
     trace_say("job starts");
+    answers_forget();
     signal_count = 0;
     wall_seen = virtual_wall_offset;
     drive = drive_open(roster, false, &nobody, &error);
@@ -84,6 +100,8 @@ void job_host_signal(int signal)
     if (!drive || signal_count == SIGNALS_MAX)
         return;
     trace_say("job: signal %d", signal);
+    /* Somebody may know better than the service when to call again. */
+    answered.not_before = 0;
     signals[signal_count++] = signal;
     job_step_plan(virtual_now());
 }
@@ -100,20 +118,22 @@ void job_host_crash(void)
 
 static void roster_read(void)
 {
-    static char limit[32];
+    static char limit[32], retries[32];
     static char *arguments[] = {"run",
                                 "--health=http://users.example/api/health",
                                 "--fallback=http://users.example/api/users/fallback",
                                 "--schedule=@every 2m",
                                 "--token-variable=SIMULATION_TOKEN",
                                 "--name=users",
-                                limit};
+                                limit,
+                                retries};
     static struct job_options options;
     struct error error = {0};
     bool help = false;
     /* A sweep of few rows a call goes on by its cursor, mostly at another replica. */
     snprintf(limit, sizeof limit, "--sweep-limit=%lld",
              (long long)(chance_of(500) ? chance_between(1, 4) : 1000));
+    snprintf(retries, sizeof retries, "--retries=%d", chance_of(500) ? 3 : 0);
     setenv("SIMULATION_TOKEN", "0123456789abcdef0123456789abcdef", 1);
     if (job_options_read(sizeof arguments / sizeof *arguments, arguments, &options, &help,
                          &error) < 0 ||
@@ -171,6 +191,17 @@ static void visit_refuse(void *owner)
     visit_end(owner, HTTP_UNREACHABLE, 0, NULL);
 }
 
+static void visit_put_off(struct visit *visit, int64_t after_s)
+{
+    if (!visit->response)
+        return;
+    visit->response->retry_after_s = after_s;
+    answered.not_before = virtual_now() + SECONDS(after_s);
+    trace_say("job: told to come again in %lld s", (long long)after_s);
+    visit_end(visit, HTTP_ANSWERED, 503,
+              "{\"status\":\"Unavailable\",\"message\":\"nothing can be finished now\"}");
+}
+
 /* What handlers/fallback.c answers. */
 static void sweep_ended(struct sweep_run *run)
 {
@@ -199,11 +230,15 @@ static void sweep_ended(struct sweep_run *run)
         (long long)sweep->backlog.scheduled, sweep->more ? "true" : "false",
         sweep->more ? "\"" : "null", sweep->more ? cursor : "", sweep->more ? "\"" : "",
         (long long)(sweep->backlog.oldest_ms / 1000), breaker_state_name(sweep->breaker));
-    if (sweep->unavailable)
-        visit_end(visit, HTTP_ANSWERED, 503,
-                  "{\"status\":\"Unavailable\",\"message\":\"nothing can be finished now\"}");
-    else
-        visit_end(visit, HTTP_ANSWERED, 200, body);
+    if (sweep->unavailable) {
+        visit_put_off(visit, 1);
+        return;
+    }
+    if (visit->response) {
+        answered.finished = !sweep->more;
+        memcpy(answered.cursor, sweep->more ? cursor : "", sweep->more ? sizeof cursor : 1);
+    }
+    visit_end(visit, HTTP_ANSWERED, 200, body);
 }
 
 static void query_read(const struct visit *visit, const char *name, char *ret_text, size_t size)
@@ -231,7 +266,7 @@ static void sweep_begin(struct visit *visit)
     visit->run.owner = visit;
     visit->run.ended = sweep_ended;
     if (!runtime_run_sweep(visit->replica->runtime, &visit->run))
-        visit_end(visit, HTTP_ANSWERED, 503, NULL);
+        visit_put_off(visit, 1);
     else
         visit->walks = true;
 }
@@ -242,7 +277,10 @@ static void visit_arrive(struct replica *replica, void *what)
     if (fault_is_on(FAULT_NETWORK) && chance_of(300))
         return; /* lost: the time-out tells */
     visit->replica = replica;
-    if (visit->sweeps)
+    /* Whatever stands before the service has words of its own. */
+    if (visit->sweeps && fault_is_on(FAULT_NETWORK) && chance_of(150))
+        visit_put_off(visit, chance_between(1, 20));
+    else if (visit->sweeps)
         sweep_begin(visit);
     else
         visit_end(visit, HTTP_ANSWERED, 200, "{\"status\":\"ok\"}");
@@ -261,7 +299,9 @@ void job_host_abandon(const struct replica *replica)
 bool job_host_is_walking(void)
 {
     for (const struct visit *visit = visits; visit; visit = visit->next) {
-        if (visit->walks && visit->replica->alive)
+        if (visit->walks && visit->replica->alive &&
+            (visit->run.sweep.stage == SWEEP_PROBING ||
+             visit->run.sweep.stage == SWEEP_WALKING))
             return true;
     }
     return false;
@@ -312,6 +352,31 @@ size_t __wrap_summons_count(const struct summons *summons)
     return SUMMONS_FILES_MAX;
 }
 
+void job_host_hear(const char *event, const struct log_field *fields, size_t count)
+{
+    if (strcmp(event, "run finished") != 0)
+        return;
+    answered.cursor[0] = '\0';
+    for (size_t i = 0; i < count; i++) {
+        if (strcmp(fields[i].name, "outcome") == 0 && strcmp(fields[i].text, "ok") == 0 &&
+            !answered.finished)
+            broken("the job says that all is well, and no sweep came to its end");
+    }
+}
+
+/* It comes when it was told to, and goes on where it was told. */
+static void call_judge_begin(const struct visit *visit)
+{
+    char cursor[SWEEP_CURSOR_SIZE];
+    query_read(visit, "cursor=", cursor, sizeof cursor);
+    if (virtual_now() < answered.not_before)
+        broken("the job calls %lld ms before the time that it was told",
+               (long long)(answered.not_before - virtual_now()));
+    if (*answered.cursor && strcmp(cursor, answered.cursor) != 0)
+        broken("the job goes on elsewhere than its last call ended");
+    answered.finished = false;
+}
+
 /* What it calls in the place of http/client.c. */
 
 int __wrap_http_client_open(struct http_client **ret_client, struct error *error);
@@ -347,6 +412,8 @@ void __wrap_http_client_start(struct http_client *client, const struct http_requ
         (int)sizeof visit->query)
         abort();
     trace_say("job: %s %s", request->method, request->url);
+    if (visit->sweeps)
+        call_judge_begin(visit);
     if (!replica || (fault_is_on(FAULT_NETWORK) && chance_of(300))) {
         agenda_add(chance_between(0, 50), visit_refuse, visit);
         return;

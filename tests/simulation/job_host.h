@@ -6,6 +6,7 @@
 #define SIMULATION_JOB_HOST_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 /* Between two slots of its schedule. */
@@ -18,7 +19,11 @@ void job_host_end(void);
 void job_host_signal(int signal);
 void job_host_crash(void);
 
-/* A sweep that it asked for is under way. */
+/* It writes a line of its log, which is held against what it was answered. */
+struct log_field;
+void job_host_hear(const char *event, const struct log_field *fields, size_t count);
+
+/* A sweep that it asked for is claiming. */
 bool job_host_is_walking(void);
 
 /* A replica ended: what it was asked is cut. */

@@ -30,7 +30,7 @@ static struct {
     sqlite3_int64 changes; /* at the last look */
     sqlite3_int64 receipt; /* the last one that was looked at */
     int64_t healed_at, period_ms;
-    bool healed;
+    bool healed, suspended;
     size_t scheduled, marked;
 } judge;
 
@@ -96,7 +96,8 @@ static void deletions_look(sqlite3_stmt *rows)
     while (sqlite3_step(rows) == SQLITE_ROW) {
         struct ledger_key *key = ledger_key(text_of(rows, 0));
         int64_t claim = sqlite3_column_int64(rows, 2);
-        if (before[key - ledger.keys] && claim && claim < key->claim)
+        /* Also where the row went, and is reopened. */
+        if (claim < key->claim)
             broken("R6: the claim of %s fell from %lld to %lld", key->name,
                    (long long)key->claim, (long long)claim);
         int64_t before_claim = before[key - ledger.keys] ? key->claim : 0;
@@ -197,8 +198,15 @@ static void user_judge(const struct ledger_user *user)
         broken("%s is there, and a client was told that it is gone", user->id);
 }
 
+void judge_suspend(void)
+{
+    judge.suspended = true;
+}
+
 void judge_look(void)
 {
+    if (judge.suspended)
+        return;
     sqlite3_int64 changes = sqlite3_total_changes64(database_handle());
     if (changes != judge.changes) {
         judge.changes = changes;
@@ -275,7 +283,8 @@ static void ops_describe(struct repository_op *const *ops, size_t count)
 void judge_after(struct repository_op *const *ops, size_t count)
 {
     ops_describe(ops, count);
-    claims_judge(ops, count);
+    if (!judge.suspended)
+        claims_judge(ops, count);
     judge_look();
 }
 
@@ -304,6 +313,10 @@ void judge_sends(const struct files_op *op, int64_t until)
         upload_judge(ledger_key(op->key), until);
     if (op->verb != FILES_DELETE)
         return;
+    if (judge.suspended) {
+        broken("%s is deleted for a database that was restored", op->keys[0]);
+        return;
+    }
     for (size_t i = 0; i < op->count; i++) {
         const struct ledger_key *key = ledger_key(op->keys[i]);
         if (key->scheduled && key->claim &&

@@ -36,6 +36,9 @@ void judge_told_detached(const struct ledger_key *key);
 /* Something changed: looks at everything. */
 void judge_look(void);
 
+/* What the database holds from here on is not what it held: nothing may be deleted for it. */
+void judge_suspend(void);
+
 /* Faults are over: from here on everything has to be finished within two periods. */
 void judge_heal(int64_t period_ms);
 /* Nothing is left to do, as far as the database shows. */

@@ -60,7 +60,7 @@ void nemesis_moment(struct replica *replica)
 {
     if (!replica->alive)
         return;
-    if (fault_is_on(FAULT_DATABASE_CLOCK) && job_host_is_walking() && chance_of(150))
+    if (fault_is_on(FAULT_DATABASE_CLOCK) && job_host_is_walking() && chance_of(400))
         database_clock_fall();
     if (may_crash() && chance_of(20))
         replica_end(replica);

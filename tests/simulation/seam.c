@@ -5,6 +5,7 @@
  */
 #include "base/log.h"
 #include "faults.h"
+#include "job_host.h"
 #include "replica.h"
 #include "virtual.h"
 #include "wake/wake.h"
@@ -85,9 +86,9 @@ void __wrap_wake_announce(struct wake *wake)
 void __wrap_log_write(enum log_level level, const char *event, const struct log_field *fields,
                       size_t count)
 {
-    (void)fields;
-    (void)count;
     const struct replica *replica = replica_current();
+    if (!replica)
+        job_host_hear(event, fields, count);
     if (level < LOG_WARNING)
         return;
     if (replica)

@@ -7,6 +7,7 @@
  * prints what became of it, with --trace each step. --twice runs every seed twice and compares
  * the traces. Exits 1 when a promise was broken, with the seed.
  */
+#include "backups.h"
 #include "clients.h"
 #include "database.h"
 #include "faults.h"
@@ -25,6 +26,9 @@
 
 /* How long people ask for things. */
 #define BUSY_MS MINUTES(4)
+
+/* How long a service over an old copy of its database is looked at. */
+#define RESTORED_MS SECONDS(30)
 
 struct outcome {
     uint64_t hash;
@@ -48,6 +52,7 @@ static void life_begin(void)
     judge_begin();
     replicas_begin(&settings);
     clients_begin(BUSY_MS);
+    backups_begin(BUSY_MS);
     job_host_begin();
     nemesis_begin();
 }
@@ -59,6 +64,7 @@ static void life_end(void)
     replicas_end();
     clients_end();
     judge_end();
+    backups_end();
     database_end();
 }
 
@@ -86,6 +92,17 @@ static void life_heal(void)
         broken("something is left after all that time");
 }
 
+/* Afterwards somebody restores a backup, and says nothing of it. */
+static void life_go_back(void)
+{
+    int64_t last = virtual_now() + RESTORED_MS;
+    backups_restore();
+    while (!broken_promise() && virtual_now() < last) {
+        life_go_on(virtual_now() + SECONDS(1));
+        backups_judge();
+    }
+}
+
 static void life_run(uint64_t seed, bool traced, struct outcome *ret_outcome)
 {
     virtual_begin(seed, traced);
@@ -94,6 +111,8 @@ static void life_run(uint64_t seed, bool traced, struct outcome *ret_outcome)
     life_go_on(end + NEMESIS_REST_MS);
     if (!broken_promise())
         life_heal();
+    if (!broken_promise() && backups_may_be_restored())
+        life_go_back();
     *ret_outcome = (struct outcome){.hash = trace_hash(),
                                     .lines = trace_lines(),
                                     .length_ms = virtual_now(),
