@@ -46,8 +46,10 @@ UPLOADING = "src/users/uploading.c"
 DELETING = "src/users/deleting.c"
 
 NO_R21_NO_CAS = (SQL, '"AND claim = 0 AND not_before - ?3 / 15 > ?2"', '"AND ?2 + ?3 > 0"')
-NO_END_OF_HOLDING = (PAGE, "if (page->stage == PAGE_HELD && now >= page->lease_until)",
-                     "if (page->stage == PAGE_HELD && now < 0)")
+
+# Else next to nothing is confirmed in another store.
+NO_LOOK_AT_ADDRESSES = (PAGE, "    if (op->address_changed)\n",
+                        "    if (op->address_changed && now < 0)\n")
 
 # name, rule, what is taken out, how
 MUTANTS = [
@@ -166,10 +168,13 @@ MUTANTS = [
     ("store-never-refused", "M3", "another store is taken for ours, and nothing is reopened",
      [(IDENTITY, "    store_lost(engine, now, store);\n    store->identity = IDENTITY_REFUSED;",
        "    store->good_at = now;\n    return;\n    store->identity = IDENTITY_REFUSED;")]),
-    ("nothing-reopened", "M3", "another store is noticed, and what it said stays receipted",
-     [(IDENTITY, "    engine_reopen(engine, now);\n}", "    store->reopen_since = 0;\n}")]),
+    ("nothing-reopened", "M3",
+     "another store is noticed by its identity alone, and what it said stays receipted",
+     [NO_LOOK_AT_ADDRESSES,
+      (IDENTITY, "    engine_reopen(engine, now);\n}", "    store->reopen_since = 0;\n}")]),
     ("reopened-by-one-clock", "M3, P4", "what is reopened is found by the database's times alone",
-     [("src/repository/repository.h",
+     [NO_LOOK_AT_ADDRESSES,
+      ("src/repository/repository.h",
        "return op->since < now - op->elapsed_ms ? op->since : now - op->elapsed_ms;",
        "return now ? op->since : 0;")]),
     ("not-redated", "P4", "times that a clock set back left behind stay as they are",
@@ -186,11 +191,9 @@ MUTANTS = [
      [(SQL, "'second', (1 << 44) + (max(id) << 24), ", "'second', ?3, ")]),
     ("held-after-all", "M3, R5",
      "an answer is held though another store was met, and longer than its lease",
-     [(PAGE, "    engine_held_drop_all(engine, store);\n", ""), NO_END_OF_HOLDING]),
-    ("answer-after-all", "M3, R5",
-     "a call that was under way when another store was met is believed, however long it was held",
-     [(PAGE, "        page->distrusted |= (", "        page->distrusted |= !store && ("),
-      NO_END_OF_HOLDING]),
+     [(PAGE, "    engine_held_drop_all(engine, store);\n", ""),
+      (PAGE, "if (page->stage == PAGE_HELD && now >= page->lease_until)",
+       "if (page->stage == PAGE_HELD && now < 0)")]),
     ("ahead-forgets-its-lease", "R5", "the lease of a page that was claimed ahead counts from its call",
      [(PAGE, "        else\n            page_call(engine, now, page);\n    }\n}",
        "        else {\n            page->lease_until = now + engine->options.lease_ms;\n"
@@ -241,6 +244,10 @@ ORDINARY = [
      "tests/unit/fallback/test_fallback_engine",
      [(BREAKER, "    return breaker->state == BREAKER_CLOSED ||\n",
        "    return breaker->failures >= 0 || now ||\n")]),
+    ("answer-after-all", "M3",
+     "a call that was under way when another store was met is believed",
+     "tests/unit/fallback/test_fallback_identity",
+     [(PAGE, "        page->distrusted |= (", "        page->distrusted |= !store && (")]),
     ("ahead-after-all", "M3", "a page that was claimed ahead is kept though another store was met",
      "tests/unit/fallback/test_fallback_ahead",
      [(PAGE, "page->stage == PAGE_READY && store ==", "page->stage == PAGE_READY && !store && store ==")]),
