@@ -1,10 +1,10 @@
 /*
  * failpoints: named places where a test makes things go wrong: before and after each call that
- * leaves the process for the database, the provider, the queue or a file.
+ * leaves the process for the database, the provider, the queue, a file or a service.
  *
  * Only a build with -Dfailpoints=true has them, and no source outside this folder knows of
- * them: each driver is compiled with a header of calls_*.h put in front, in which a call's name
- * is a macro over the call. A point is named after where it is,
+ * them: each driver, and the job, is compiled with a header of calls_*.h put in front, in which
+ * a call's name is a macro over the call. A point is named after where it is,
  *
  *     files/local/object.object_store.fsync.before
  *

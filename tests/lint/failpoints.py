@@ -45,7 +45,7 @@ HARMLESS = re.compile("|".join((
     r"PQ(?:clear|cmd\w+|connectionNeedsPassword|conninfo\w*|enterPipelineMode|errorMessage)",
     r"PQ(?:exitPipelineMode|freemem|get(?:isnull|value)|isBusy|notifies|ntuples|result\w+)",
     r"PQ(?:setErrorVerbosity|setNoticeReceiver|setnonblocking|socket|status)",
-    r"amqp_(?:cstring_bytes|empty_\w+|error_string2|get_\w+|maybe_release_buffers)",
+    r"amqp_(?:cstring_bytes|empty_\w+|error_string2|get_sockfd|maybe_release_buffers)",
     r"amqp_(?:new_connection|parse_url|set_\w+|ssl_socket_new|ssl_socket_set_verify_\w+)",
     r"amqp_tcp_socket_new")))
 

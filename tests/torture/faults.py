@@ -12,8 +12,8 @@ RULES_SIZE = 4096  # FAILPOINT_FILE_SIZE
 # Of what flow or command; what fails, at which pass first, and whether for good.
 Case = collections.namedtuple("Case", "flow what number lasts")
 
-# What fails is a failpoint's name, or an allocation: the program's own, with Jansson's and curl's; or
-# one of SQLite's, by their number in allocations.h.
+# What fails is a failpoint's name, or an allocation: the program's own, with Jansson's and curl's;
+# or one of SQLite's. By their number in allocations.h.
 ALLOCATIONS = {"allocation": 1, "allocation in SQLite": 2}
 GRANTED, ONE_FAILS, FAIL_FROM = range(3)
 NEVER = 1 << 40
@@ -44,7 +44,7 @@ def sides(point):
 
 
 def passes_of(said):
-    """How often each point that can fail was passed, by what a program wrote while it was traced."""
+    """How often each point that can fail was passed, by what a traced program wrote."""
     return collections.Counter(
         point for point in re.findall(r"^failpoint (\S+)$", said, re.MULTILINE)
         if point[point.rindex("."):] in sides(point.rpartition(".")[0]))

@@ -1,17 +1,17 @@
 #!/usr/bin/python3
 """
 Makes every call and every allocation of users-service fail, each in turn, once and from then on,
-and looks at what becomes of it.
+and looks at what becomes of it; and those of commands and of the job (commands.py).
 
     torture.py [--seed S] [--share ONE_IN] [--sqlite-share ONE_IN] [--only PATTERN] [--lanes N]
 
-A lane is a database and a provider. It first goes through each flow in peace, with its failpoints
-traced: what a flow passes, and how often, is what there is to fail. Then it goes through the flow
-again with one of them failing: once, at the nth pass; or from there on, until the fault is lifted.
-Every client must get an answer of the contract; the process lives, or says why it ends; once the
-fault is lifted, what is then in database and store is judged by the independent checker, and the
-next flow goes on with them, in the same process if it lives. In the end two sweeps must finish
-what is due, and nothing may be left.
+A lane is a database and a provider, or also a queue. It first goes through each flow in peace,
+with its failpoints traced: what a flow passes, and how often, is what there is to fail. Then it
+goes through the flow again with one of them failing: once, at the nth pass; or from there on, until
+the fault is lifted. Every client must get an answer of the contract; the process lives, or says why
+it ends; once the fault is lifted, what is then in database and store is judged by the independent
+checker, and the next flow goes on with them, in the same process if it lives. In the end two sweeps
+must finish what is due, and nothing may be left.
 
 The programs are those of a build with -Dfailpoints=true, in BUILD.
 """
@@ -34,8 +34,8 @@ sys.path[:0] = [str(ROOT / "tests" / folder) for folder in ("", "matrix", "check
 
 import commands  # noqa: E402
 import matrix  # noqa: E402
-from faults import ALLOCATIONS, Case, Faults, cases_of, chance, passes_of  # noqa: E402
-from support import contract, images, postgres, service as services  # noqa: E402
+from faults import ALLOCATIONS, Case, Faults, cases_of, chance, passes_of, sides  # noqa: E402
+from support import contract, images, postgres, rabbitmq, service as services  # noqa: E402
 from support.client import NO_ANSWER  # noqa: E402
 from support.programs import Process, program, wait_for  # noqa: E402
 
@@ -48,6 +48,8 @@ EX_UNAVAILABLE, EX_SOFTWARE, EX_CONFIG = 69, 70, 78
 BLAME = (400, 401, 403, 405, 406, 411, 412, 413, 414, 415, 416, 422, 431)
 # Faults that last are met so often before they are lifted, unless the flow ends before.
 MET_ENOUGH = 2
+# As long a queue's fault is waited for, before it counts as missed.
+MET_LATE = 5
 # Cases on one database before everything has to finish.
 WORLD = 150
 
@@ -83,10 +85,14 @@ class Subject(matrix.Subject):
         self.heard = ""
         self.faults.harm(case)
 
+    def hear(self):
+        """What it has said since this began, with a fault or in peace."""
+        self.heard += self.said()
+        return self.heard
+
     def met(self, case):
         """How often the fault was met."""
-        self.heard += self.said()
-        return self.faults.met(case, self.heard)
+        return self.faults.met(case, self.hear())
 
     def is_running(self):
         return self.process is not None and self.process.is_running()
@@ -352,9 +358,10 @@ FLOWS = {
 class Lane:
     """One database and one provider, and the cases that are tried on them."""
 
-    def __init__(self, folder, database, provider, seed):
+    def __init__(self, folder, database, provider, seed, queue=None):
         self.folder, self.database, self.provider = pathlib.Path(folder), database, provider
-        self.seed, self.name = seed, f"{database}, {provider}"
+        self.seed, self.queue = seed, queue
+        self.name = f"{database}, {provider}" + (", rabbitmq" if queue else "")
         self.found, self.met, self.missed = [], collections.Counter(), []
         self.ended = collections.Counter()
         self.passes, self.asked = {}, {}
@@ -372,6 +379,8 @@ class Lane:
         self.close()
         self.worlds, self.left, self.flow = self.worlds + 1, WORLD, None
         self.world = flow.world(self.folder / f"world{self.worlds}", self.provider)
+        if self.queue:
+            self.subject.options["queue"] = self.queue
 
     def run_service(self, flow):
         """A service with the flow's options, ready: the one that runs, if it has them."""
@@ -448,14 +457,18 @@ class Lane:
             subject.said()
         elif subject.is_running():
             subject.stop()
+        subject.heard = ""
         subject.faults.watch(what)
         if not flow.running:
             self.begins(flow, None)
         elif flow.act(self.world, prepared) and flow.ended:
             wait_for(lambda: flow.ended(self.world), PATIENCE, "it to end", 0.01)
+        if self.queue and not flow.running:
+            wait_for(lambda: "wake/rabbitmq/rabbitmq.frame_next" in subject.hear(), PATIENCE,
+                     "the queue to be listened to")
         self.asked[name, what] = subject.faults.asked()
         subject.faults.mend()
-        self.passes[name] = passes_of(subject.said())
+        self.passes[name] = passes_of(subject.hear())
 
     def fail(self, case, fault):
         self.found.append(f"{self.name}, {case.flow}, {case.what}, {case.number}, "
@@ -470,6 +483,13 @@ class Lane:
         elif not re.search(r"^users-service: .|ending, to recover", words, re.MULTILINE):
             self.fail(case, f"ended with {code} and no reason\n{words}")
 
+    def was_met(self, case):
+        """How often; a queue has a thread of its own, which connects again when it is time to."""
+        if self.queue and self.subject.is_running():
+            with contextlib.suppress(AssertionError):
+                wait_for(lambda: self.subject.met(case), MET_LATE, "the queue to meet it", 0.01)
+        return self.subject.met(case)
+
     def try_case(self, case):
         """True if the fault was met."""
         flow, subject = FLOWS[case.flow], self.subject
@@ -481,7 +501,7 @@ class Lane:
             self.fail(case, f"no answer, and it lives\n{subject.process.complaint()}")
         except AssertionError as error:
             self.fail(case, f"{error}\n{subject.heard[-3000:]}{subject.process.complaint(8)}")
-        met = subject.met(case)
+        met = self.was_met(case)
         subject.faults.mend()
         if met:
             self.met[case] += 1
@@ -597,7 +617,17 @@ def in_order(cases):
     return sorted(cases, key=lambda case: list(FLOWS).index(case.flow))
 
 
-def run_lane(database, provider, seed, choose):
+def new_broker(stack):
+    """RabbitMQ, until the end of the stack; its folder is for its own user, too."""
+    folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="torture-",
+                                                             ignore_cleanup_errors=True))
+    os.chmod(folder, 0o755)
+    broker = rabbitmq.Broker(pathlib.Path(folder) / "rabbitmq")
+    stack.callback(broker.remove)
+    return broker
+
+
+def run_lane(database, provider, seed, choose, queue=None):
     """A lane from its beginning to its end; `choose` takes its cases from it."""
     with contextlib.ExitStack() as stack:
         folder = stack.enter_context(tempfile.TemporaryDirectory(
@@ -605,7 +635,7 @@ def run_lane(database, provider, seed, choose):
         services.SERVER = None
         if database == "postgres":
             services.SERVER = stack.enter_context(postgres.server_address())
-        lane = Lane(folder, database, provider, seed)
+        lane = Lane(folder, database, provider, seed, queue and new_broker(stack).url())
         stack.callback(lane.close)
         lane.census()
         cases = in_order(choose(lane))
@@ -637,6 +667,23 @@ def run_part(database, provider, asked, part):
                     lambda lane: chosen_cases(lane, asked, part))
 
 
+QUEUE = "wake/rabbitmq/"
+
+
+def is_queue_asked(asked):
+    """Whether a call of the queue is: only then a broker is needed."""
+    return any(fnmatch.fnmatch(f"{flow}/{point}{side}", asked.only) for flow in FLOWS
+               for point in matrix.points_of_program() if point.startswith(QUEUE)
+               for side in sides(point))
+
+
+def run_queue_part(database, asked, part):
+    """Of a lane with RabbitMQ: the queue's own calls, which no other lane has."""
+    return run_lane(database, "local", asked.seed, lambda lane: [
+        case for case in chosen_cases(lane, asked, part) if case.what.startswith(QUEUE)],
+        queue="rabbitmq")
+
+
 def run_command_part(name, asked, part):
     return commands.run_command(name, asked.seed, lambda bench: chosen_cases(bench, asked, part))
 
@@ -655,7 +702,7 @@ def main():
     parser.add_argument("--share", type=int, default=1, help="try one case in so many")
     parser.add_argument("--sqlite-share", type=int, default=20,
                         help="of SQLite's own allocations: one in so many of these")
-    parser.add_argument("--only", default="*", help="FLOW/POINT, a pattern")
+    parser.add_argument("--only", default="*", help="FLOW/POINT, or COMMAND/POINT: a pattern")
     parser.add_argument("--lanes", type=int, default=4, help="how many run at once")
     parser.add_argument("--parts", type=int, default=4, help="into how many a lane is cut")
     asked = parser.parse_args()
@@ -669,6 +716,8 @@ def main():
         runs = [pool.submit(run_part, database, provider, asked, part)
                 for part in range(asked.parts) for database in matrix.DATABASES
                 for provider in matrix.PROVIDERS if is_asked(asked, FLOWS)]
+        runs += [pool.submit(run_queue_part, database, asked, part) for part in range(asked.parts)
+                 for database in matrix.DATABASES if is_queue_asked(asked)]
         runs += [pool.submit(run_command_part, name, asked, part)
                  for part in range(asked.parts) for name in commands.COMMANDS
                  if is_asked(asked, [name])]
