@@ -38,3 +38,9 @@ def test_a_port_that_somebody_listens_on_is_not_given_again():
     first = ports.free_port()
     with ports.bound(first):
         assert first not in [ports.free_port() for _ in range(MANY)]
+
+
+def test_what_was_free_in_another_network_is_not_given():
+    left = ports.free_port()
+    ports.forget()
+    assert (ports.free_port() - ports.LOWEST) // ports.BLOCK != (left - ports.LOWEST) // ports.BLOCK

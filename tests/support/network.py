@@ -137,8 +137,7 @@ class Namespaces:
     def inside(self):
         with self.own.inside():
             yield self
-        # Ports that are reserved in there say nothing of those out here.
-        ports.left.clear()
+        ports.forget()
 
     def close(self):
         for node in self.nodes:

@@ -62,3 +62,9 @@ def free_port():
             if is_free(given[-1]):
                 return given[-1]
         fresh.extend(free_block())
+
+
+def forget():
+    """What was free in another network says nothing of this one."""
+    fresh.clear()
+    given.clear()
