@@ -11,7 +11,7 @@ import torture
 
 SEED = int(os.environ.get("SEED", "1"))
 # Of each flow, on each lane, and of each command: of our own, and of SQLite's.
-ALLOCATIONS = {"allocation": 5, "allocation in SQLite": 2}
+ALLOCATIONS = {"allocation": 3, "allocation in SQLite": 1}
 
 
 @pytest.fixture(autouse=True)
