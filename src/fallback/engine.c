@@ -207,30 +207,36 @@ void engine_marked_finish(struct engine *engine, int64_t now)
 {
     if (engine->marking)
         return;
+    if (!engine->marked_rests)
+        engine->marked = (struct repository_op){.verb = MARKED_FINISH, .limit = MARKED_SLICE};
     engine->marking = true;
+    engine->marked_rests = false;
     engine->marked_since = now;
-    engine->marked = (struct repository_op){.verb = MARKED_FINISH, .limit = MARKED_SLICE};
     engine_write(engine, &engine->marked);
 }
 
-/* A look at many takes a tenth of the time at most. */
+/* A look at many takes a tenth of the time: it rests after each slice. */
 static void marked_finished(struct engine *engine, int64_t now)
 {
     struct repository_op *op = &engine->marked;
-    if (op->outcome == REPOSITORY_OK && op->more && !engine->stopped) {
-        op->more = false;
-        memcpy(op->cursor, op->key, sizeof op->cursor);
-        engine_write(engine, op);
-        return;
-    }
     engine->marking = false;
-    engine->marked_at = now + later(SLEEP_MAX_MS, 9 * (now - engine->marked_since));
+    engine->marked_rests = op->outcome == REPOSITORY_OK && op->more;
+    engine->marked_at =
+        now + (engine->marked_rests ? 9 * (now - engine->marked_since) : SLEEP_MAX_MS);
+    op->more = false;
+    memcpy(op->cursor, op->key, sizeof op->cursor);
+}
+
+/* Without a timer a look begins with a sweep, and goes on by itself. */
+static bool marked_is_timed(const struct engine *engine)
+{
+    return (engine->options.timer || engine->marked_rests) && !engine->marking;
 }
 
 /* A marked user whose last deletion went unnoticed is work by itself (R12). */
 static void marked_tick(struct engine *engine, int64_t now)
 {
-    if (engine->options.timer && now >= engine->marked_at)
+    if (marked_is_timed(engine) && now >= engine->marked_at)
         engine_marked_finish(engine, now);
 }
 
@@ -420,7 +426,7 @@ int64_t engine_next_tick(const struct engine *engine, int64_t now)
         next = earlier(next, engine->woken ? now : engine->scan_at);
     if (engine->options.timer)
         next = earlier(next, engine->redated_at);
-    if (engine->options.timer && !engine->marking)
+    if (marked_is_timed(engine))
         next = earlier(next, engine->marked_at);
     for (const struct sweep *sweep = engine->sweeps; sweep; sweep = sweep->next)
         next = earlier(next, sweep->deadline_ms);

@@ -104,8 +104,9 @@ struct engine {
     bool redating;
     struct repository_op redate;
     int64_t marked_at;    /* when to look for marked users without deletions (R12) */
-    int64_t marked_since; /* when the look that is under way began */
+    int64_t marked_since; /* when the slice that is under way began */
     bool marking;
+    bool marked_rests; /* between two slices of one look */
     struct repository_op marked;
 
     /* What others may finish. */
@@ -204,7 +205,10 @@ void engine_backlog_forward(struct engine *engine, int64_t now);
 void engine_provider_back(struct engine *engine, int64_t now);
 void engine_provider_failed(struct engine *engine, int64_t now, struct engine_store *store);
 
-/* Looks at all marked users, unless that is under way: who has no deletions left goes (R12). */
+/*
+ * Looks at all marked users, slice by slice, or goes on with the look that rests: who has no
+ * deletions left goes (R12). Nothing while a slice is under way.
+ */
 void engine_marked_finish(struct engine *engine, int64_t now);
 
 /* engine_watch.c: requests wait for a key, whoever claimed it (C2). */

@@ -204,6 +204,7 @@ static bool op_waits(const struct repository_op *op)
     case DELETIONS_CLAIM:
     case DELETIONS_CONFIRM:
     case DELETION_ADD:
+    case MARKED_FINISH:
     case RECEIPTS_SEAL:
         return false;
     default:

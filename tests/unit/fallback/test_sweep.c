@@ -397,6 +397,17 @@ static void sweep__finishes_users_that_nothing_is_left_of(void **state)
     assert_int_equal(world.marked_finished, 1);
 }
 
+static void sweep__begins_a_look_at_all_marked_users_that_goes_on_by_itself(void **state)
+{
+    (void)state;
+    world.marked = 4000;
+    world.marked_more = 3;
+    world_sweep(&world, &sweep, 1000, 25 * WORLD_SECOND);
+    world_run(&world, world.now + WORLD_MINUTE);
+    assert_int_equal(world.marked_finished, 4);
+    assert_int_equal(world.marked_astray, 0);
+}
+
 static void sweep__beyond_thirty_two_at_once_only_counts(void **state)
 {
     (void)state;
@@ -528,6 +539,7 @@ int main(void)
         WORLD_TEST(sweep__that_is_over_sends_nothing_of_a_claim_that_failed),
         WORLD_TEST(sweep__that_is_over_takes_the_rest_of_a_short_claim_with_it),
         WORLD_TEST(sweep__finishes_users_that_nothing_is_left_of),
+        WORLD_TEST(sweep__begins_a_look_at_all_marked_users_that_goes_on_by_itself),
         WORLD_TEST(sweep__beyond_thirty_two_at_once_only_counts),
         WORLD_TEST(sweep__ends_with_more_to_do_when_the_service_stops),
         WORLD_TEST(sweep__goes_on_behind_the_greatest_key_of_a_page),

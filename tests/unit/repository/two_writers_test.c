@@ -165,6 +165,22 @@ static void two_writers__mark_those_who_wait_in_one_transaction(void **state)
         assert_int_equal(batch_of[i], OPS - 2);
 }
 
+/* It finds only who has nothing left, and locks them: as at another replica. */
+static void two_writers__look_at_the_marked_beside_a_large_confirm(void **state)
+{
+    (void)state;
+    submit(0, USER_ADD, 0);
+    await(&begun[0]);
+    submit(1, DELETIONS_CONFIRM, ROWS);
+    await(&begun[1]);
+    submit(2, MARKED_FINISH, 0);
+    tell(&let_go[0]);
+    await(&begun[2]);
+    let_all_go();
+    repository_close(repository);
+    assert_true(answered[1] && answered[2]);
+}
+
 /* Of the mailbox, which is full with so many: the next is answered 503. */
 static void two_writers__count_a_mark_that_waits(void **state)
 {
@@ -259,6 +275,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(two_writers__mark_users_beside_what_is_under_way,
                                         threads_start, threads_end),
         cmocka_unit_test_setup_teardown(two_writers__mark_those_who_wait_in_one_transaction,
+                                        threads_start, threads_end),
+        cmocka_unit_test_setup_teardown(two_writers__look_at_the_marked_beside_a_large_confirm,
                                         threads_start, threads_end),
         cmocka_unit_test_setup_teardown(two_writers__count_a_mark_that_waits, threads_start,
                                         threads_end),
