@@ -183,13 +183,21 @@ static void handed_claim(struct engine *engine, int64_t now)
             engine->handed_count * sizeof *engine->handed_for);
 }
 
-static void timer_claim(struct engine *engine, int64_t now)
+/* Whether one more claim may be under way. */
+static bool scan_has_place(const struct engine *engine)
 {
-    if (!engine->options.timer || engine->scanning || (!engine->woken && now < engine->scan_at))
-        return;
+    return engine->scans < (engine->scan_more ? SCANS_MAX : 1);
+}
+
+/* Returns false if there is nothing to be claimed for now. */
+static bool timer_claim(struct engine *engine, int64_t now)
+{
+    if (!engine->options.timer || !scan_has_place(engine) ||
+        (!engine->woken && now < engine->scan_at))
+        return false;
     size_t room = smaller(engine_room(engine, now), engine->options.page_keys);
     if (room == 0)
-        return;
+        return false;
     bool probe = engine_lead(engine, now)->breaker.state != BREAKER_CLOSED;
     struct claim claim = {.kind = CLAIM_DUE,
                           .limit = room,
@@ -197,10 +205,12 @@ static void timer_claim(struct engine *engine, int64_t now)
                               probe || engine->forward_since ? BACKOFF_RETRY_MAX_MS : 0,
                           .untouched_since = engine->forward_since};
     if (!engine_claim(engine, now, &claim, NULL))
-        return;
+        return false;
     /* Cleared before the scan: what is committed from here on wakes again (M1). */
     engine->woken = false;
-    engine->scanning = true;
+    engine->scans_overlap |= engine->scans > 0;
+    engine->scans++;
+    return true;
 }
 
 void engine_marked_finish(struct engine *engine, int64_t now)
@@ -271,7 +281,8 @@ static void engine_advance(struct engine *engine, int64_t now)
     engine_identity_check(engine, now);
     handed_claim(engine, now);
     engine_sweeps_advance(engine, now);
-    timer_claim(engine, now);
+    while (timer_claim(engine, now))
+        continue;
     deletions_redate(engine, now);
     engine_watch(engine, now);
     marked_tick(engine, now);
@@ -422,7 +433,7 @@ int64_t engine_next_tick(const struct engine *engine, int64_t now)
         next = earlier(next, engine->waiters.oldest->deadline_ms);
     if (engine->watched && engine->waiters.oldest && !engine->watching)
         next = earlier(next, engine->watch_at > now ? engine->watch_at : now + 1);
-    if (engine->options.timer && !engine->scanning)
+    if (engine->options.timer && scan_has_place(engine))
         next = earlier(next, engine->woken ? now : engine->scan_at);
     if (engine->options.timer)
         next = earlier(next, engine->redated_at);

@@ -257,13 +257,18 @@ int64_t engine_ready_next(const struct engine *engine)
 
 static void due_claimed(struct engine *engine, int64_t now, const struct page *page)
 {
-    engine->scanning = false;
     const struct claim *claim = &page->repository.claim;
-    if (page->repository.outcome != REPOSITORY_OK) {
+    bool failed = page->repository.outcome != REPOSITORY_OK;
+    bool overlaps = engine->scans_overlap;
+    engine->scans--;
+    engine->scans_overlap = overlaps && engine->scans > 0;
+    engine->scan_more = !failed && claim->claimed.count + claim->live_users == page->asked;
+    if (failed) {
         engine->scan_at = now + PAUSE_MS;
         return;
     }
-    if (claim->claimed.count + claim->live_users == page->asked) {
+    /* One beside another passes over its rows: that nothing is left says one alone. */
+    if (engine->scan_more || overlaps) {
         engine->scan_at = now;
         return;
     }

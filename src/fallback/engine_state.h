@@ -16,6 +16,11 @@
  * confirmed, so that no place at the store stays empty for the time of a transaction.
  */
 #define AHEAD_PAGES 2
+/*
+ * Claims of the timer at once, where one after the other was full: the second is under way
+ * while the first is committed.
+ */
+#define SCANS_MAX 2
 /* Sweeps at once; more are answered with the counts alone. */
 #define SWEEPS_MAX 32
 /* Keys handed over and not claimed yet; more are left to the timer and the sweep. */
@@ -95,7 +100,10 @@ struct engine {
     size_t handed_count;
 
     /* Timer. */
-    bool woken, scanning;
+    bool woken;
+    size_t scans;       /* claims under way */
+    bool scans_overlap; /* since there was none, two were */
+    bool scan_more;     /* the last one to end was full */
     int64_t scan_at;
     bool rows_wait;        /* some were put off for a store that is down */
     int64_t forward_since; /* database time since which the backlog is pulled forward; 0: not */

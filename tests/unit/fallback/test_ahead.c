@@ -64,6 +64,39 @@ static void engine__keeps_every_place_at_the_store_taken_while_it_claims(void **
     assert_int_equal(world_left(&world), 0);
 }
 
+static void engine__claims_two_pages_at_once_while_more_is_left(void **state)
+{
+    (void)state;
+    world.claim_takes = 100;
+    rows_add(PLACES);
+    world_run(&world, world.now + 10 * WORLD_SECOND);
+    assert_int_equal(world.claims_at_once, 2);
+    assert_int_equal(world_left(&world), 0);
+}
+
+static void engine__claims_one_page_where_that_is_all(void **state)
+{
+    (void)state;
+    world.claim_takes = 100;
+    rows_add(PAGE - 1);
+    world_run(&world, world.now + 10 * WORLD_SECOND);
+    assert_int_equal(world.claims_at_once, 1);
+    assert_int_equal(world_left(&world), 0);
+}
+
+/* One beside another passes over what that has locked; here it is the last that has a place. */
+static void
+engine__takes_a_claims_word_that_nothing_is_left_only_when_it_was_alone(void **state)
+{
+    (void)state;
+    world.claim_takes = 100;
+    world.claims_begun = 0;
+    world.claim_passes = PLACES / PAGE + 1;
+    rows_add(2 * PLACES);
+    world_run(&world, world.now + 10 * WORLD_SECOND);
+    assert_int_equal(world_left(&world), 0);
+}
+
 static void engine__sends_no_more_at_once_than_before(void **state)
 {
     (void)state;
@@ -175,6 +208,9 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         AHEAD(engine__keeps_every_place_at_the_store_taken_while_it_claims),
+        AHEAD(engine__claims_two_pages_at_once_while_more_is_left),
+        AHEAD(engine__claims_one_page_where_that_is_all),
+        AHEAD(engine__takes_a_claims_word_that_nothing_is_left_only_when_it_was_alone),
         AHEAD(engine__sends_no_more_at_once_than_before),
         AHEAD(engine__a_request_goes_past_what_was_claimed_ahead),
         AHEAD(engine__lets_go_of_what_was_claimed_ahead_when_the_store_is_down),

@@ -11,6 +11,7 @@ struct world_event {
     struct world_event *next;
     int64_t at;
     struct repository_op *write;
+    size_t claim; /* its number, from one */
     struct files_op *files;
     bool identity;
     size_t store;
@@ -168,13 +169,26 @@ static void unblock_apply(struct world *world, struct repository_op *op)
     }
 }
 
-static void write_apply(struct world *world, struct repository_op *op)
+static void write_begin(struct world *world, struct repository_op *op)
+{
+    struct world_event event = {.at = world->now + world->claim_takes, .write = op};
+    if (op->verb == DELETIONS_CLAIM) {
+        event.claim = ++world->claims_begun;
+        if (++world->claims_under_way > world->claims_at_once)
+            world->claims_at_once = world->claims_under_way;
+    }
+    event_add(world, event);
+}
+
+static void write_apply(struct world *world, struct repository_op *op, size_t claim)
 {
     op->outcome = REPOSITORY_OK;
     switch (op->verb) {
     case DELETIONS_CLAIM:
+        world->claims_under_way--;
         /* The COMMIT was carried out, and nobody can tell. */
-        claim_apply(world, &op->claim);
+        if (claim != world->claim_passes)
+            claim_apply(world, &op->claim);
         if (world->claims_fail)
             op->outcome = REPOSITORY_FAILED;
         break;
@@ -285,8 +299,7 @@ static void commands_carry(struct world *world)
     while (engine_take(world->engine, &command)) {
         switch (command.kind) {
         case ENGINE_WRITE:
-            event_add(world, (struct world_event){.at = world->now + world->claim_takes,
-                                                  .write = command.repository});
+            write_begin(world, command.repository);
             break;
         case ENGINE_DELETE:
             delete_begin(world, command.store, command.files);
@@ -338,7 +351,7 @@ static void older_identity_answer(struct world *world)
 static void event_happen(struct world *world, const struct world_event *event)
 {
     if (event->write) {
-        write_apply(world, event->write);
+        write_apply(world, event->write, event->claim);
         engine_written(world->engine, world->now, event->write);
     } else if (event->files) {
         for (size_t i = 0; i < event->files->count; i++)

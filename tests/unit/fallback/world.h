@@ -35,6 +35,8 @@ struct world {
     bool claims_fail; /* the answer to a claim's COMMIT is lost */
     bool confirms_fail;
     int64_t claim_takes; /* milliseconds */
+    size_t claims_begun, claims_under_way, claims_at_once;
+    size_t claim_passes; /* the claim of this number, from one, passes over all rows */
     bool looks_fail;     /* for what others have finished */
     bool reads_fail;     /* of the backlog */
     int64_t marked;      /* users that nothing is left of */
