@@ -104,7 +104,18 @@ static int files_open_older(struct program *program, struct error *error)
             files_open(driver, LIMIT_FILES_MAILBOX, files, error) < 0)
             return error_wrap(error, "--files-also");
         program->store_count++;
-        if (drivers_probe_files(*files, true, program->options.files_timeout, error) < 0)
+    }
+    return 0;
+}
+
+static int stores_probe(const struct program *program, bool database_exists,
+                        struct error *error)
+{
+    int64_t timeout_ms = program->options.files_timeout;
+    if (drivers_probe_files(program->files[0], database_exists, timeout_ms, error) < 0)
+        return -1;
+    for (size_t i = 1; i < program->store_count; i++) {
+        if (drivers_probe_files(program->files[i], true, timeout_ms, error) < 0)
             return error_wrap(error, "--files-also");
     }
     return 0;
@@ -120,16 +131,18 @@ static int stores_settle(const struct program *program, struct error *error)
     return failed ? error_wrap(error, "--files") : 0;
 }
 
-/* What exists is opened before anything is made, so that a refusal leaves nothing half-made. */
+/*
+ * What exists is opened before anything is made, so that a refusal leaves nothing half-made.
+ * For a database that is there nothing is: its look at the stores, before it serves, tells the
+ * same.
+ */
 static int stores_open(struct program *program, struct error *error)
 {
     bool there = drivers_database_exists(program->options.database);
     if (there && database_open(program, error) < 0)
         return -1;
-    if (files_open_driver(program, error) < 0 ||
-        drivers_probe_files(program->files[0], there, program->options.files_timeout, error) <
-            0 ||
-        files_open_older(program, error) < 0)
+    if (files_open_driver(program, error) < 0 || files_open_older(program, error) < 0 ||
+        ((!there || program->restored) && stores_probe(program, there, error) < 0))
         return -1;
     return there ? 0 : database_open(program, error);
 }
@@ -465,10 +478,8 @@ static int check(struct program *program, struct error *error)
     if (access_open(program, error) < 0 || queue_read(program, error) < 0 ||
         exposure_check(options, error) < 0 ||
         drivers_check_database(options->database, error) < 0 ||
-        files_open_driver(program, error) < 0 ||
-        drivers_probe_files(program->files[0], drivers_database_exists(options->database),
-                            options->files_timeout, error) < 0 ||
-        files_open_older(program, error) < 0)
+        files_open_driver(program, error) < 0 || files_open_older(program, error) < 0 ||
+        stores_probe(program, drivers_database_exists(options->database), error) < 0)
         return EX_CONFIG;
     return EX_OK;
 }

@@ -209,6 +209,15 @@ def test_wrong_credentials_are_78(service, s3d_with):
     assert not users.database.exists() and s3.count() == 0
 
 
+def test_wrong_credentials_of_a_store_that_is_in_use_are_78(service, s3d_with):
+    s3 = s3d_with("--access-key", "right")
+    users = service(files=s3.url(),
+                    environment={"AWS_ACCESS_KEY_ID": "right", "AWS_SECRET_ACCESS_KEY": "x"})
+    users.stop()
+    users.environment["AWS_ACCESS_KEY_ID"] = "wrong"
+    assert_refused(users.run(), CONFIGURATION, "InvalidAccessKeyId")
+
+
 def test_no_credentials_are_78(service, s3d):
     users = service(start=False, files=s3d.url())
     assert_refused(users.run(), CONFIGURATION, "AWS_ACCESS_KEY_ID")
