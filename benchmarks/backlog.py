@@ -76,12 +76,19 @@ def source(statements, marked, live):
 class Backlog:
     """A copy is what a service refuses to start on, once another one was started on that store."""
 
+    def epochs(self):
+        return set(self.bucket.objects(f"{self.prefix}/.fallback-store-epoch-"))
+
+    def epochs_since(self):
+        """Those of copies: the backlog's own were there before."""
+        return self.epochs() - self.known
+
     def has_epoch(self):
-        return bool(self.bucket.objects(f"{self.prefix}/.fallback-store-epoch-"))
+        return bool(self.epochs_since())
 
     def forget_copies(self):
         """The store is as it was when the backlog was made: it knows of no copy that was used."""
-        for name in self.bucket.objects(f"{self.prefix}/.fallback-store-epoch-"):
+        for name in self.epochs_since():
             self.bucket.client.delete_object(
                 Bucket=self.bucket.bucket, Key=f"{self.prefix}/.fallback-store-epoch-{name}")
 
@@ -96,6 +103,7 @@ class PostgresBacklog(Backlog):
         self.name, self.copies = f"backlog_{rows}", 0
         psql(self.server.address(), f"CREATE DATABASE {self.name}")
         adopt(stage, self.server.address(self.name), self.files, bucket.environment)
+        self.known = self.epochs()
         now = int(time.time() * 1000)
         psql(self.server.address(self.name),
              source(POSTGRES_ROWS, "true", live).format(rows=rows, now=now, spread=SPREAD))
@@ -141,6 +149,7 @@ class SqliteBacklog(Backlog):
         self.rows, self.files, self.stage = rows, bucket.url(self.prefix), stage
         self.path = stage.new_folder("backlog") / "users.db"
         adopt(stage, f"sqlite:{self.path}", self.files, bucket.environment)
+        self.known = self.epochs()
         now = int(time.time() * 1000)
         with contextlib.closing(sqlite3.connect(self.path)) as shell, shell:
             shell.create_function("uuid7", 1, uuid7, deterministic=True)
